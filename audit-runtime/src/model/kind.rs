@@ -1,0 +1,269 @@
+//! The table of record kinds and of the fields that bodies carry. Codes are never reused and never change their meaning:
+//! formats only grow. The reader's check, the JSON that the command line prints and `docs/format.md` follow this table.
+
+use super::status::coded;
+
+coded! {
+    /// The shape of a field's value.
+    Shape {
+        /// UTF-8 text.
+        Text = 0 "text",
+        /// Integer from 0.
+        Uint = 1 "uint",
+        /// Byte string.
+        Bytes = 2 "bytes",
+        /// Truth value.
+        Bool = 3 "bool",
+        /// List of values.
+        List = 4 "list",
+        /// Map from texts to values.
+        Map = 5 "map",
+        /// `[1, scope, 32 bytes]` SHA-256, `[2, scope, 32 bytes, key id]` HMAC-SHA-256, `[0, reason, detail]` no digest.
+        Slot = 6 "slot",
+        /// 28 bytes: stream (16), sequence (8, big-endian), ordinal (4, big-endian).
+        Id = 7 "id",
+    }
+}
+
+/// Declares the body's keys: number, name, shape.
+macro_rules! keys {
+    ($($(#[$meta:meta])* $name:ident = $code:literal $text:literal $shape:ident),* $(,)?) => {
+        /// A field of a body: the integer that stands on disk, its name, its shape.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        #[non_exhaustive]
+        pub enum Key { $($(#[$meta])* $name = $code),* }
+
+        impl Key {
+            /// Every key, in order of number.
+            pub const ALL: &'static [Key] = &[$(Key::$name),*];
+            /// The integer on disk.
+            #[must_use]
+            pub const fn code(self) -> u16 { self as u16 }
+            /// The key that an integer stands for.
+            #[must_use]
+            pub const fn from_code(code: u64) -> Option<Key> {
+                match code { $($code => Some(Key::$name),)* _ => None }
+            }
+            /// Its name in reports and JSON.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $(Key::$name => $text),* } }
+            /// What its value looks like.
+            #[must_use]
+            pub const fn shape(self) -> Shape { match self { $(Key::$name => Shape::$shape),* } }
+        }
+    };
+}
+
+keys! {
+    /// Name of a node.
+    Node = 1 "node" Text,
+    /// Name of the annotated function.
+    Function = 2 "function" Text,
+    /// Path of the module that holds it.
+    Module = 3 "module" Text,
+    /// Source file.
+    File = 4 "file" Text,
+    /// Line in it, from 1.
+    Line = 5 "line" Uint,
+    /// Column, from 1.
+    Column = 6 "column" Uint,
+    /// The annotation's options as written.
+    Options = 8 "options" Text,
+    /// What a node is: source, transform, gate, sink, …
+    NodeKind = 9 "node_kind" Text,
+    /// What went in.
+    Input = 10 "input" Slot,
+    /// What came out.
+    Output = 11 "output" Slot,
+    /// Scrubbed error or panic text, at most 1 KiB.
+    Error = 12 "error" Text,
+    /// Rust type of the error.
+    ErrorType = 13 "error_type" Text,
+    /// Stable code of the error.
+    ErrorCode = 14 "error_code" Text,
+    /// Why this counts as a success; names an action.
+    SuccessReason = 15 "success_reason" Text,
+    /// Why recovery abandoned it.
+    AbandonReason = 16 "abandon_reason" Text,
+    /// Context that the node leaves behind.
+    ContextAfter = 17 "context_after" Map,
+    /// Values that the annotation opted in, field by field.
+    Recorded = 18 "recorded" Map,
+    /// The entry found no context: its parent is unknown.
+    Unattributed = 19 "unattributed" Bool,
+    /// W3C trace id, 16 bytes.
+    Trace = 20 "trace_id" Bytes,
+    /// Text for people.
+    Message = 21 "message" Text,
+    /// `file:line:column` of a panic or event.
+    Location = 22 "location" Text,
+    /// info, warn, error, critical.
+    Severity = 23 "severity" Text,
+    /// What sort of note: discovery, security, anomaly, error, …
+    NoteKind = 24 "note_kind" Text,
+    /// Named values.
+    Fields = 25 "fields" Map,
+    /// How many.
+    Count = 26 "count" Uint,
+    /// Names of sites.
+    Sites = 27 "sites" List,
+    /// Why.
+    Reason = 28 "reason" Text,
+    /// Stable code of this project (`AUD0101`).
+    Code = 29 "code" Text,
+    /// Name of a thread.
+    Thread = 30 "thread" Text,
+    /// A tracing event's target.
+    Target = 31 "target" Text,
+    /// A tracing event's level.
+    Level = 32 "level" Text,
+    /// Name of a run or stream owner.
+    Name = 40 "name" Text,
+    /// Who.
+    Actor = 41 "actor" Text,
+    /// Isolation of customers.
+    Tenant = 42 "tenant" Text,
+    /// Many requests that belong together.
+    Session = 43 "session" Text,
+    /// Type and correlation id of one request.
+    Request = 44 "request" Text,
+    /// Version of the canonical form that digests are made of.
+    CanonicalVersion = 46 "canonical_version" Uint,
+    /// Counts by name.
+    Counts = 47 "counts" Map,
+    /// Rule ids and the like that were found.
+    Findings = 48 "findings" List,
+    /// Kernel's boot id.
+    BootId = 50 "boot_id" Text,
+    /// Process id.
+    Pid = 51 "pid" Uint,
+    /// Start of the process in clock ticks since boot.
+    ProcessStart = 52 "process_start" Uint,
+    /// Version of this crate.
+    CodeVersion = 53 "code_version" Text,
+    /// What the program says of its own build.
+    Build = 54 "build" Text,
+    /// Host name.
+    Host = 55 "host" Text,
+    /// File name of the program.
+    Program = 56 "program" Text,
+    /// The testkit is compiled in.
+    Testkit = 58 "testkit" Bool,
+    /// The storage does not survive the process.
+    NotDurable = 59 "not_durable" Bool,
+    /// Another stream, 16 bytes.
+    Stream = 60 "stream" Bytes,
+    /// How many records of it count.
+    Records = 61 "records" Uint,
+    /// Segment in which they end.
+    Segment = 62 "segment" Uint,
+    /// Byte offset in that segment behind the last of them.
+    Offset = 63 "offset" Uint,
+    /// RFC 6962 root over them, 32 bytes.
+    Root = 64 "root" Bytes,
+    /// Bytes behind the offset that are no records and are ignored for ever.
+    TornBytes = 65 "torn_bytes" Uint,
+    /// Whole frames found behind the cut, also ignored; not 0 after power loss only.
+    StrayFrames = 66 "stray_frames" Uint,
+    /// Who observed it.
+    Observer = 68 "observer" Text,
+    /// Sequence of the first record of a group.
+    First = 69 "first" Uint,
+    /// Refers to another entity.
+    Ref = 70 "ref" Id,
+}
+
+/// Declares the record kinds: number, name, required and optional fields.
+macro_rules! kinds {
+    ($($(#[$meta:meta])* $name:ident = $code:literal $text:literal [$($req:ident),*] [$($opt:ident),*]),* $(,)?) => {
+        /// What a record states.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        #[non_exhaustive]
+        pub enum Kind { $($(#[$meta])* $name = $code),* }
+
+        impl Kind {
+            /// Every kind, in order of number.
+            pub const ALL: &'static [Kind] = &[$(Kind::$name),*];
+            /// The integer on disk.
+            #[must_use]
+            pub const fn code(self) -> u16 { self as u16 }
+            /// The kind that an integer stands for.
+            #[must_use]
+            pub const fn from_code(code: u16) -> Option<Kind> {
+                match code { $($code => Some(Kind::$name),)* _ => None }
+            }
+            /// Its `event_type`.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $(Kind::$name => $text),* } }
+            /// The kind with this `event_type`.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Kind> {
+                match name { $($text => Some(Kind::$name),)* _ => None }
+            }
+            /// Fields that every such record has.
+            #[must_use]
+            pub const fn required(self) -> &'static [Key] { match self { $(Kind::$name => &[$(Key::$req),*]),* } }
+            /// Fields that it may have.
+            #[must_use]
+            pub const fn optional(self) -> &'static [Key] { match self { $(Kind::$name => &[$(Key::$opt),*]),* } }
+        }
+    };
+}
+
+kinds! {
+    /// First record of every stream: who writes it.
+    StreamOpened = 1 "STREAM_OPENED" [BootId, Pid, ProcessStart, CodeVersion, Program]
+        [Actor, Build, Host, Testkit, NotDurable, Name, CanonicalVersion],
+    /// Last record of a stream that was closed cleanly.
+    StreamClosed = 2 "STREAM_CLOSED" [Records, Segment, Offset, Root, TornBytes] [Counts, Sites],
+    /// Where another stream, whose process is gone, ends for ever.
+    StreamSettled = 3 "STREAM_SETTLED" [Stream, Records, Segment, Offset, Root, TornBytes] [StrayFrames, Observer, Reason, Count, First],
+    /// A place in the code that later records of this stream name by this record's `site` number.
+    Site = 4 "SITE" [Function, Module, File, Line] [Node, Column, Options, NodeKind],
+    /// Ends a group: without it none of the group's records counts.
+    GroupCommitted = 5 "GROUP_COMMITTED" [First, Count] [],
+    /// Records that could not be written while the policy was `degrade`.
+    Gap = 6 "GAP" [Count] [Reason, Code, Sites],
+    /// What was asked and why it did not start.
+    Refusal = 7 "REFUSAL" [Code, Reason] [Input, Recorded, Unattributed, Function],
+    /// A durable point record written by hand.
+    Note = 8 "NOTE" [NoteKind, Severity] [Message, Fields, Trace, Tenant, Session, Request, Actor],
+    /// A panic, observed before unwinding began.
+    PanicObserved = 9 "PANIC_OBSERVED" [] [Message, Location, Thread],
+    /// An ordinary tracing event inside an audited call.
+    Evidence = 10 "EVIDENCE" [Level, Target] [Message, Fields, Location],
+    /// Entries that ran before a recorder was installed.
+    Uninstalled = 11 "UNINSTALLED" [Count] [Sites],
+    /// A run begins.
+    RunStarted = 16 "RUN_STARTED" [Name, CanonicalVersion] [Actor, Tenant, Session, Request, Trace, Fields, Input],
+    /// A run ends.
+    RunEnded = 17 "RUN_ENDED" [] [Reason, Counts, Findings, AbandonReason, Observer, Error],
+    /// Another process works on the run.
+    RunJoined = 18 "RUN_JOINED" [] [Actor],
+    /// An audited body is about to run.
+    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind],
+    /// The node state was handed over.
+    StateDeferred = 33 "STATE_DEFERRED" [] [ContextAfter, Reason],
+    /// The node state's only terminal.
+    StateClosed = 34 "STATE_CLOSED" []
+        [Input, Output, Error, ErrorType, ErrorCode, SuccessReason, AbandonReason, ContextAfter, Observer, Reason, Location],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_codes_are_unique() {
+        let mut kinds: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), Kind::ALL.len());
+        let mut keys: Vec<_> = Key::ALL.iter().map(|k| k.name()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), Key::ALL.len());
+    }
+}

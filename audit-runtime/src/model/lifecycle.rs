@@ -1,0 +1,158 @@
+//! Every legal arrow, in one place. Live writing and recovery both go through [`step`]; the index's sweep reads the same
+//! table.
+//!
+//! ```text
+//! node state   new ─open_state→ OPEN ─defer→ DEFERRED ─┐
+//!                 │              ├─close→ COMPLETED / FAILED ←─close─┤
+//!                 │              └─recovery→ ABANDONED ←──recovery───┘
+//!                 └─(source row, one record)→ COMPLETED
+//! operation    as node state, without the one-record form
+//! call         new → OPEN → SUCCESS / ERROR / ABANDONED
+//! batch        new → DRAFT → EXECUTING → COMPLETED / FAILED;  DRAFT → COMPLETED / FAILED;  EXECUTING → ABANDONED
+//! run          new ─begin_run→ RUNNING ─finish→ COMPLETED / COMPLETED_WITH_FAILURES / EMPTY / FAILED / INTERRUPTED
+//!              RUNNING ─recovery→ ABANDONED;  FAILED / INTERRUPTED / ABANDONED ─resume→ RUNNING
+//! ```
+
+use super::status::Status;
+
+/// What has a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entity {
+    /// One execution of a program or pipeline.
+    Run,
+    /// One attempt of one token at one node.
+    NodeState,
+    /// Run-level source or sink work.
+    Operation,
+    /// One exchange with the outside.
+    Call,
+    /// Tokens gathered and released together.
+    Batch,
+}
+
+/// Who asks for the arrow. ABANDONED belongs to recovery alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The code that does the work.
+    Owner,
+    /// The process that found the owner gone.
+    Recovery,
+}
+
+/// A refused arrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Illegal {
+    /// What should have moved.
+    pub entity: Entity,
+    /// Where it stands; `None` for a new one.
+    pub from: Option<Status>,
+    /// Where it should have gone.
+    pub to: Status,
+}
+
+/// The status after the arrow, or why there is none. `from` is `None` for an entity that does not exist yet.
+///
+/// # Errors
+/// [`Illegal`] for every arrow that the diagram above does not show.
+pub fn step(entity: Entity, from: Option<Status>, to: Status, by: By) -> Result<Status, Illegal> {
+    use Status as S;
+    let owner = match entity {
+        Entity::Run => matches!(
+            (from, to),
+            (None | Some(S::Failed | S::Interrupted | S::Abandoned), S::Running)
+                | (Some(S::Running), S::Completed | S::CompletedWithFailures | S::Empty | S::Failed | S::Interrupted)
+        ),
+        Entity::NodeState => matches!(
+            (from, to),
+            (None, S::Open | S::Completed)
+                | (Some(S::Open), S::Deferred | S::Completed | S::Failed)
+                | (Some(S::Deferred), S::Completed | S::Failed)
+        ),
+        Entity::Operation => matches!(
+            (from, to),
+            (None, S::Open)
+                | (Some(S::Open), S::Deferred | S::Completed | S::Failed)
+                | (Some(S::Deferred), S::Completed | S::Failed)
+        ),
+        Entity::Call => matches!((from, to), (None, S::Open) | (Some(S::Open), S::Success | S::Error)),
+        Entity::Batch => matches!(
+            (from, to),
+            (None, S::Draft)
+                | (Some(S::Draft), S::Executing | S::Completed | S::Failed)
+                | (Some(S::Executing), S::Completed | S::Failed)
+        ),
+    };
+    let recovery = to == S::Abandoned
+        && matches!(
+            (entity, from),
+            (Entity::Run, Some(S::Running))
+                | (Entity::NodeState | Entity::Operation, Some(S::Open | S::Deferred))
+                | (Entity::Call, Some(S::Open))
+                | (Entity::Batch, Some(S::Executing))
+        );
+    let legal = match by {
+        By::Owner => owner,
+        // A spooled terminal that its owner could not place is placed by recovery, so the owner's arrows are its too.
+        By::Recovery => recovery || (owner && from.is_some()),
+    };
+    if legal { Ok(to) } else { Err(Illegal { entity, from, to }) }
+}
+
+/// Whether nothing may follow but a resume (runs).
+#[must_use]
+pub fn is_terminal(entity: Entity, status: Status) -> bool {
+    !Status::ALL.iter().any(|to| step(entity, Some(status), *to, By::Owner).is_ok() && *to != Status::Running)
+        && !matches!(status, Status::None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The arrows of the specification, written out a second time by hand.
+    const NODE_STATE: &[(Option<Status>, &[Status])] = &[
+        (None, &[Status::Open, Status::Completed]),
+        (Some(Status::Open), &[Status::Deferred, Status::Completed, Status::Failed]),
+        (Some(Status::Deferred), &[Status::Completed, Status::Failed]),
+    ];
+
+    #[test]
+    fn g23_node_states_have_exactly_the_arrows_of_the_table() {
+        let froms = std::iter::once(None).chain(Status::ALL.iter().copied().map(Some));
+        for from in froms {
+            for to in Status::ALL.iter().copied() {
+                let legal = NODE_STATE.iter().any(|(f, tos)| *f == from && tos.contains(&to));
+                assert_eq!(step(Entity::NodeState, from, to, By::Owner).is_ok(), legal, "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn g11_a_terminal_is_final() {
+        for terminal in [Status::Completed, Status::Failed, Status::Abandoned] {
+            for to in Status::ALL.iter().copied() {
+                assert!(step(Entity::NodeState, Some(terminal), to, By::Owner).is_err());
+                assert!(step(Entity::NodeState, Some(terminal), to, By::Recovery).is_err());
+            }
+            assert!(is_terminal(Entity::NodeState, terminal));
+        }
+    }
+
+    #[test]
+    fn only_recovery_abandons() {
+        for entity in [Entity::Run, Entity::NodeState, Entity::Operation, Entity::Call, Entity::Batch] {
+            for from in Status::ALL.iter().copied() {
+                assert!(step(entity, Some(from), Status::Abandoned, By::Owner).is_err());
+            }
+        }
+        assert!(step(Entity::Run, Some(Status::Running), Status::Abandoned, By::Recovery).is_ok());
+        assert!(step(Entity::Batch, Some(Status::Draft), Status::Abandoned, By::Recovery).is_err());
+    }
+
+    #[test]
+    fn a_success_is_never_resumed() {
+        for from in [Status::Completed, Status::CompletedWithFailures, Status::Empty] {
+            assert!(step(Entity::Run, Some(from), Status::Running, By::Owner).is_err());
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What we state, as plain data: no I/O, no clock, no globals.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `id` | stream, record and entity ids |
+//! | `status` | statuses, exits, durabilities: closed sets with stable codes |
+//! | `lifecycle` | every legal arrow between statuses, in one function |
+//! | `kind` | the table of record kinds and their fields |
+//! | `check` | the load check: status x field matrix |
+//! | `cbor` | the body's encoding |
+//! | `record` | header + body, encoded and decoded |
+//! | `digest` | canonical JSON and digests |
+//! | `scrub` | taking secrets out of texts |
+
+pub mod cbor;
+pub mod check;
+pub mod id;
+pub mod kind;
+pub mod lifecycle;
+pub mod record;
+pub mod status;
+
+pub use id::{Id, RunId, StreamId};
+pub use kind::{Key, Kind};
+pub use record::{Body, BodyWriter, Header, Record};
+pub use status::{Durability, Exit, Status};
