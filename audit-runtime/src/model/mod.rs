@@ -14,6 +14,7 @@
 
 pub mod cbor;
 pub mod check;
+pub mod digest;
 pub mod id;
 pub mod kind;
 pub mod lifecycle;
