@@ -12,6 +12,7 @@ pub mod model;
 
 pub mod clock;
 pub mod error;
+pub mod journal;
 pub mod site;
 
 pub use error::Error;

@@ -1,0 +1,277 @@
+//! Group commit: callers who need `Disk` share one sync. One thread per stream writes and syncs for all of them, so that
+//! a device that hangs holds that thread and no caller: each caller gives up after `ack_timeout`.
+//!
+//! ```text
+//! append ──→ Pending ──wait / poll──→ registered ──┐
+//!                                                  ├─ durable > seq → acknowledged
+//! io thread: gather → flush → sync → durable ──────┤
+//!                                 └─ error → poison ┴─ refused or in doubt
+//! ```
+
+use crate::error::{Code, Error};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// A record that is in the stream and waits for the durability that was promised for it.
+#[derive(Debug)]
+#[must_use = "nothing is recorded until this is acknowledged"]
+pub struct Pending {
+    pub(super) seq: u64,
+    /// `None` when the append itself kept the promise.
+    pub(super) deadline: Option<Instant>,
+    registered: bool,
+}
+
+impl Pending {
+    pub(super) fn kept(seq: u64) -> Pending {
+        Pending { seq, deadline: None, registered: false }
+    }
+
+    pub(super) fn until(seq: u64, deadline: Instant) -> Pending {
+        Pending { seq, deadline: Some(deadline), registered: false }
+    }
+
+    /// The record's sequence.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Whether the promise is kept already.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.deadline.is_none()
+    }
+}
+
+struct Waiter {
+    seq: u64,
+    deadline: Instant,
+    waker: Waker,
+}
+
+/// Wakes a parked thread.
+struct Parked(std::thread::Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+thread_local! {
+    static PARKED: Waker = Waker::from(Arc::new(Parked(std::thread::current())));
+}
+
+#[derive(Default)]
+struct Work {
+    /// Every record below this sequence is to be synced.
+    wanted: u64,
+    sleeping: bool,
+    stop: bool,
+}
+
+/// The meeting point of callers and the io thread.
+#[derive(Default)]
+pub(super) struct Commit {
+    work: Mutex<Work>,
+    wake: Condvar,
+    durable: AtomicU64,
+    waiters: Mutex<Vec<Waiter>>,
+    waiting: AtomicUsize,
+    poisoned: AtomicBool,
+    poison: Mutex<Option<Error>>,
+    /// Start of the sync that is under way, in ns of the io thread's clock; 0 when there is none.
+    syncing_since: Mutex<Option<Instant>>,
+}
+
+/// How long the io thread waits for the callers of the last group to come back.
+const GATHER: Duration = Duration::from_micros(30);
+/// Groups above this are bound by the processor: gathering would only cost.
+const GATHER_AT_MOST: usize = 256;
+
+impl Commit {
+    /// Everything below is on the device.
+    pub(super) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// The first failure, if any.
+    pub(super) fn poison(&self) -> Option<Error> {
+        if self.poisoned.load(Ordering::Acquire) { self.poison.lock().clone() } else { None }
+    }
+
+    /// Keeps the first failure and tells everybody who waits.
+    pub(super) fn set_poison(&self, error: Error) {
+        self.poison.lock().get_or_insert(error);
+        self.poisoned.store(true, Ordering::Release);
+        let waiters = std::mem::take(&mut *self.waiters.lock());
+        self.waiting.store(0, Ordering::Relaxed);
+        waiters.into_iter().for_each(|w| w.waker.wake());
+    }
+
+    /// Asks for a sync of everything below `wanted`.
+    pub(super) fn request(&self, wanted: u64) {
+        let mut work = self.work.lock();
+        work.wanted = work.wanted.max(wanted);
+        if work.sleeping {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Lets the io thread end once what was asked is done.
+    pub(super) fn stop(&self) {
+        self.work.lock().stop = true;
+        self.wake.notify_all();
+    }
+
+    /// Blocks the io thread until there is work; false when it should end.
+    pub(super) fn await_work(&self) -> bool {
+        let mut work = self.work.lock();
+        while work.wanted <= self.durable() || self.poisoned.load(Ordering::Acquire) {
+            if work.stop {
+                return false;
+            }
+            work.sleeping = true;
+            self.wake.wait(&mut work);
+            work.sleeping = false;
+        }
+        true
+    }
+
+    /// Waits a moment for those who were in the last group: full groups instead of half ones. No cost when alone.
+    pub(super) fn gather(&self, last: usize) {
+        if !(2..=GATHER_AT_MOST).contains(&last) {
+            return;
+        }
+        let start = Instant::now();
+        while self.waiting.load(Ordering::Relaxed) < last && start.elapsed() < GATHER {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Marks the sync as under way, so that the watcher sees one that hangs.
+    pub(super) fn sync_begins(&self) {
+        *self.syncing_since.lock() = Some(Instant::now());
+    }
+
+    /// The sync has returned.
+    pub(super) fn sync_ends(&self) {
+        *self.syncing_since.lock() = None;
+    }
+
+    /// How long the current sync has lasted.
+    pub(super) fn syncing_for(&self) -> Option<Duration> {
+        self.syncing_since.lock().map(|since| since.elapsed())
+    }
+
+    /// Everything below `durable` is on the device: wakes those who waited for it; returns how many.
+    pub(super) fn acknowledge(&self, durable: u64) -> usize {
+        self.durable.fetch_max(durable, Ordering::Release);
+        let mut waiters = self.waiters.lock();
+        let mut done = Vec::with_capacity(waiters.len());
+        let mut at = 0;
+        while at < waiters.len() {
+            if waiters[at].seq < durable {
+                done.push(waiters.swap_remove(at));
+            } else {
+                at += 1;
+            }
+        }
+        self.waiting.store(waiters.len(), Ordering::Relaxed);
+        drop(waiters);
+        let woken = done.len();
+        done.into_iter().for_each(|w| w.waker.wake());
+        woken
+    }
+
+    /// Wakes those whose time is up; returns whether anybody still waits.
+    pub(super) fn expire(&self) -> bool {
+        let now = Instant::now();
+        let mut waiters = self.waiters.lock();
+        let mut late = Vec::new();
+        let mut at = 0;
+        while at < waiters.len() {
+            if waiters[at].deadline <= now {
+                late.push(waiters.swap_remove(at));
+            } else {
+                at += 1;
+            }
+        }
+        self.waiting.store(waiters.len(), Ordering::Relaxed);
+        let some_wait = !waiters.is_empty();
+        drop(waiters);
+        late.into_iter().for_each(|w| w.waker.wake());
+        some_wait
+    }
+
+    /// What is known of a pending record now; `None` when it still waits.
+    fn known(&self, pending: &Pending) -> Option<Result<(), Error>> {
+        let Some(deadline) = pending.deadline else { return Some(Ok(())) };
+        if self.durable() > pending.seq {
+            return Some(Ok(()));
+        }
+        if let Some(error) = self.poison() {
+            return Some(Err(error));
+        }
+        if deadline <= Instant::now() {
+            let error = Error::new(Code::TimedOut, "waiting for the acknowledgement of a record");
+            self.set_poison(error.clone());
+            return Some(Err(error));
+        }
+        None
+    }
+
+    fn register(&self, pending: &Pending, deadline: Instant, waker: Waker) {
+        let mut waiters = self.waiters.lock();
+        waiters.push(Waiter { seq: pending.seq, deadline, waker });
+        self.waiting.store(waiters.len(), Ordering::Relaxed);
+    }
+
+    /// Blocks until the promise is kept, the journal fails or the time is up.
+    pub(super) fn wait(&self, pending: Pending) -> Result<(), Error> {
+        let mut registered = false;
+        loop {
+            if let Some(known) = self.known(&pending) {
+                return known;
+            }
+            let Some(deadline) = pending.deadline else { return Ok(()) };
+            if !registered {
+                self.register(&pending, deadline, PARKED.with(Clone::clone));
+                registered = true;
+                continue;
+            }
+            std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// As [`wait`](Commit::wait), for tasks: never blocks, the waker is called when something is known.
+    pub(super) fn poll(&self, pending: &mut Pending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(known) = self.known(pending) {
+            return Poll::Ready(known);
+        }
+        let Some(deadline) = pending.deadline else { return Poll::Ready(Ok(())) };
+        if pending.registered && self.rewake(pending.seq, cx.waker()) {
+            return Poll::Pending;
+        }
+        self.register(pending, deadline, cx.waker().clone());
+        pending.registered = true;
+        // One more look: the acknowledgement may have come between the first one and the registration.
+        self.known(pending).map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Points an existing registration at the waker of this poll; false when it was taken out meanwhile.
+    fn rewake(&self, seq: u64, waker: &Waker) -> bool {
+        let mut waiters = self.waiters.lock();
+        match waiters.iter_mut().find(|w| w.seq == seq) {
+            Some(waiter) => {
+                waiter.waker.clone_from(waker);
+                true
+            }
+            None => false,
+        }
+    }
+}

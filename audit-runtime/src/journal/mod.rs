@@ -1,0 +1,33 @@
+//! The truth: append-only segments, one stream and one writer per process.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `layout` | what stands where in a trail's directory |
+//! | `storage` | the few file operations that writing needs, so that every fault is a wrapper |
+//! | `map` | the shared mapping of the kill-safe tier: the one file with `unsafe` |
+//! | `frame` | a record's bytes with length and checksum; a segment's header |
+//! | `tree` | RFC 6962 root over the stored bytes |
+//! | `writer` | sequence, admission, frames, the terminal reserve |
+//! | `commit` | group commit: one sync for all who wait |
+//! | `keeper` | segments ahead of use, tree, background sync, time-outs |
+//! | `reader` | frames in order, and how the stream ends |
+//! | `owner` | who writes a stream, and whether that process lives |
+//! | `spool` | the second sink, for terminals that the journal could not take |
+
+mod commit;
+pub mod frame;
+mod keeper;
+pub mod layout;
+mod map;
+pub mod owner;
+pub mod reader;
+pub mod spool;
+pub mod storage;
+pub mod tree;
+mod writer;
+
+pub use commit::Pending;
+pub use layout::Layout;
+pub use reader::{Committed, End, Frame, Reader, Tear};
+pub use storage::{DiskStorage, SegmentFile, Storage};
+pub use writer::{Closed, Journal, Purpose, Settings};

@@ -1,0 +1,423 @@
+//! Frames in order, and how the stream ends. Reading never writes, never maps, and holds one segment in memory.
+//!
+//! A stream ends in one of these ways, each told apart by name:
+//! zeros to the end of its last segment (clean); zeros, then bytes (a kill between body and length word); a bad length;
+//! a bad checksum; a segment that is missing, foreign, damaged or of another format.
+
+use super::frame::{self, BadHeader, Found, SEGMENT_HEADER, SegmentHeader};
+use super::layout::Layout;
+use crate::error::{Code, Error};
+use crate::model::record::{Header, flag};
+use crate::model::{Kind, Record, StreamId};
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs;
+use std::io;
+
+/// What stands behind the last good frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tear {
+    /// A length word of 0 with bytes behind it: the writer died before it stored the length.
+    Unfinished,
+    /// A length that no record has.
+    Length(u32),
+    /// Length and bytes do not fit the checksum.
+    Checksum,
+    /// Bytes between the frame and the next one.
+    Padding,
+    /// The frame's sequence is not the next one.
+    Sequence {
+        /// The one that stands there.
+        found: u64,
+    },
+    /// The file ends inside a frame.
+    Short,
+    /// A segment is missing although later ones are in use.
+    MissingSegment(u32),
+    /// A segment that belongs to another stream or number.
+    ForeignSegment(u32),
+    /// A segment whose header is damaged.
+    DamagedSegment(u32),
+    /// A segment of another format version.
+    SegmentVersion(u32, u16),
+    /// The segment does not begin where the one before ended.
+    SegmentGap(u32),
+}
+
+impl fmt::Display for Tear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tear::Unfinished => write!(f, "a frame whose length was never stored"),
+            Tear::Length(n) => write!(f, "a frame length of {n}, which no record has"),
+            Tear::Checksum => write!(f, "a frame that does not fit its checksum"),
+            Tear::Padding => write!(f, "bytes between two frames"),
+            Tear::Sequence { found } => write!(f, "a frame with sequence {found}, which is not the next one"),
+            Tear::Short => write!(f, "a file that ends inside a frame"),
+            Tear::MissingSegment(n) => write!(f, "segment {n} is missing"),
+            Tear::ForeignSegment(n) => write!(f, "segment {n} belongs to another stream or place"),
+            Tear::DamagedSegment(n) => write!(f, "the header of segment {n} is damaged"),
+            Tear::SegmentVersion(n, v) => write!(f, "segment {n} has format version {v}"),
+            Tear::SegmentGap(n) => write!(f, "segment {n} does not begin where the one before ends"),
+        }
+    }
+}
+
+/// Where and how a stream ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// Segment of the last good frame.
+    pub segment: u32,
+    /// Offset behind it.
+    pub offset: u64,
+    /// Good frames from the beginning of the stream.
+    pub records: u64,
+    /// Bytes behind the offset, in this and later segments, up to the last one that is not zero.
+    pub torn_bytes: u64,
+    /// Whole frames of this stream found behind the offset.
+    pub stray_frames: u64,
+    /// What stands at the offset; `None` when the stream ends in zeros.
+    pub tear: Option<Tear>,
+}
+
+/// One record's bytes and place.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Segment number.
+    pub segment: u32,
+    /// Offset of the frame in it.
+    pub offset: u64,
+    /// The record's sequence.
+    pub seq: u64,
+    /// The record: what [`Record::decode`] reads and the tree hashes.
+    pub bytes: &'a [u8],
+}
+
+/// Reads one stream.
+#[derive(Debug)]
+pub struct Reader {
+    layout: Layout,
+    stream: StreamId,
+    segments: Vec<u32>,
+    bytes: Vec<u8>,
+    seed: u32,
+    end: End,
+    at: usize,
+    done: bool,
+    limit: Option<(u32, u64)>,
+}
+
+impl Reader {
+    /// Starts at the first record.
+    ///
+    /// # Errors
+    /// `AUD0103` when the stream's directory or first segment cannot be read.
+    pub fn open(layout: &Layout, stream: StreamId) -> Result<Reader, Error> {
+        Self::from(layout, stream, 0, SEGMENT_HEADER as u64, 0)
+    }
+
+    /// Starts behind a known position: `seq` is the sequence of the record at `offset` of `segment`.
+    ///
+    /// # Errors
+    /// `AUD0103` when the stream's directory or that segment cannot be read.
+    pub fn from(layout: &Layout, stream: StreamId, segment: u32, offset: u64, seq: u64) -> Result<Reader, Error> {
+        let segments = layout.segments(stream).map_err(|cause| unreadable(stream, cause))?;
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        let end = End { segment, offset, records: seq, ..End::default() };
+        let mut reader = Reader {
+            layout: layout.clone(),
+            stream,
+            segments,
+            bytes: Vec::new(),
+            seed: 0,
+            end,
+            at,
+            done: false,
+            limit: None,
+        };
+        if reader.segments.contains(&segment) {
+            if let Err(bad) = reader.load(segment)? {
+                reader.finish(bad_header(segment, bad));
+            }
+        } else if !reader.segments.is_empty() {
+            reader.finish(Some(Tear::MissingSegment(segment)));
+        } else {
+            reader.done = true;
+        }
+        Ok(reader)
+    }
+
+    /// Ends the stream at this place, as a settlement record says; bytes behind it are ignored.
+    pub fn limit(&mut self, segment: u32, offset: u64) {
+        self.limit = Some((segment, offset));
+    }
+
+    /// The stream that is read.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// How the stream ends, once [`next`](Reader::next) has returned `None`; until then, where it has got to.
+    #[must_use]
+    pub fn end(&self) -> &End {
+        &self.end
+    }
+
+    /// Loads a segment and checks its header against this stream and place.
+    fn load(&mut self, number: u32) -> Result<Result<SegmentHeader, BadHeader>, Error> {
+        let path = self.layout.segment(self.stream, number);
+        self.bytes.clear();
+        fs::File::open(&path)
+            .and_then(|mut file| io::Read::read_to_end(&mut file, &mut self.bytes))
+            .map_err(|cause| unreadable(self.stream, cause))?;
+        self.seed = frame::seed(self.stream, number);
+        Ok(SegmentHeader::decode(&self.bytes).and_then(|header| {
+            if header.stream == self.stream && header.number == number { Ok(header) } else { Err(BadHeader::Damaged) }
+        }))
+    }
+
+    /// The next frame; `None` at the end.
+    ///
+    /// # Errors
+    /// `AUD0103` when a segment file cannot be read.
+    #[expect(clippy::should_implement_trait, reason = "frames borrow the reader's segment")]
+    pub fn next(&mut self) -> Result<Option<Frame<'_>>, Error> {
+        loop {
+            if self.done || self.limit.is_some_and(|limit| (self.end.segment, self.at as u64) >= limit) {
+                return Ok(None);
+            }
+            let tear = match frame::read(&self.bytes, self.at, self.seed) {
+                Found::Record(record) => {
+                    let len = record.len();
+                    let found = seq_of(record);
+                    if found == self.end.records {
+                        return Ok(Some(self.advance(len)));
+                    }
+                    Tear::Sequence { found }
+                }
+                Found::Nothing if self.bytes.get(self.at..).unwrap_or(&[]).iter().all(|b| *b == 0) => {
+                    if self.next_segment()? {
+                        continue;
+                    }
+                    return Ok(None);
+                }
+                Found::Nothing => Tear::Unfinished,
+                Found::BadLength(n) if (n as usize) <= crate::model::record::MAX_RECORD => Tear::Short,
+                Found::BadLength(n) => Tear::Length(n),
+                Found::BadChecksum => Tear::Checksum,
+                Found::BadPadding => Tear::Padding,
+            };
+            self.finish(Some(tear));
+        }
+    }
+
+    fn advance(&mut self, len: usize) -> Frame<'_> {
+        let offset = self.at;
+        self.at += frame::framed(len);
+        self.end.offset = self.at as u64;
+        let seq = self.end.records;
+        self.end.records += 1;
+        let start = offset + frame::FRAME_HEAD;
+        Frame { segment: self.end.segment, offset: offset as u64, seq, bytes: &self.bytes[start..start + len] }
+    }
+
+    /// Goes on to the next segment in use; false when there is none.
+    fn next_segment(&mut self) -> Result<bool, Error> {
+        let number = self.end.segment + 1;
+        if !self.segments.contains(&number) {
+            // A living writer may have made it since.
+            self.segments = self.layout.segments(self.stream).map_err(|cause| unreadable(self.stream, cause))?;
+        }
+        if !self.segments.contains(&number) {
+            let later = self.segments.iter().any(|n| *n > number && self.is_used(*n));
+            self.finish(later.then_some(Tear::MissingSegment(number)));
+            return Ok(false);
+        }
+        let (kept, seed) = (std::mem::take(&mut self.bytes), self.seed);
+        let tear = match self.load(number)? {
+            Ok(header) if header.first_seq == self.end.records => {
+                self.end.segment = number;
+                self.end.offset = SEGMENT_HEADER as u64;
+                self.at = SEGMENT_HEADER;
+                return Ok(true);
+            }
+            Ok(_) => Some(Tear::SegmentGap(number)),
+            Err(bad) => bad_header(number, bad),
+        };
+        (self.bytes, self.seed) = (kept, seed);
+        self.finish(tear);
+        Ok(false)
+    }
+
+    fn is_used(&self, number: u32) -> bool {
+        fs::read(self.layout.segment(self.stream, number))
+            .is_ok_and(|bytes| !matches!(SegmentHeader::decode(&bytes), Err(BadHeader::Unused)))
+    }
+
+    /// Ends reading here and looks at what lies behind: how many bytes, and whether whole frames are among them.
+    fn finish(&mut self, tear: Option<Tear>) {
+        self.done = true;
+        self.end.tear = tear;
+        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+        let (mut torn, mut stray) = behind(rest, self.at, self.seed, &self.bytes);
+        for number in self.segments.iter().copied().filter(|n| *n > self.end.segment) {
+            let Ok(bytes) = fs::read(self.layout.segment(self.stream, number)) else { continue };
+            let (more, frames) = behind(&bytes, 0, frame::seed(self.stream, number), &bytes);
+            torn += more;
+            stray += frames;
+        }
+        self.end.torn_bytes = torn;
+        self.end.stray_frames = stray;
+    }
+}
+
+/// Bytes up to the last one that is not zero, and whole frames at multiples of 8 among them.
+fn behind(rest: &[u8], base: usize, seed: u32, segment: &[u8]) -> (u64, u64) {
+    let torn = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    let (mut at, mut stray) = (0, 0);
+    while at < torn {
+        match frame::read(segment, base + at, seed) {
+            Found::Record(record) => {
+                stray += 1;
+                at += frame::framed(record.len());
+            }
+            _ => at += 8,
+        }
+    }
+    (torn as u64, stray)
+}
+
+fn bad_header(number: u32, bad: BadHeader) -> Option<Tear> {
+    match bad {
+        BadHeader::Unused => None,
+        BadHeader::Version(v) => Some(Tear::SegmentVersion(number, v)),
+        BadHeader::Damaged => Some(Tear::DamagedSegment(number)),
+    }
+}
+
+fn seq_of(record: &[u8]) -> u64 {
+    let at = crate::model::record::SEQ_AT;
+    let mut seq = [0u8; 8];
+    seq.copy_from_slice(&record[at..at + 8]);
+    u64::from_le_bytes(seq)
+}
+
+fn unreadable(stream: StreamId, cause: io::Error) -> Error {
+    Error::io(Code::CannotOpen, format!("reading stream {stream}"), cause)
+}
+
+/// A record that counts, with its place.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// Segment number.
+    pub segment: u32,
+    /// Offset of its frame.
+    pub offset: u64,
+    /// Sequence.
+    pub seq: u64,
+    /// The record.
+    pub record: Record,
+}
+
+/// Reads only the records that count: those of a group wait for its commit and are dropped without it.
+#[derive(Debug)]
+pub struct Committed {
+    reader: Reader,
+    /// Read, in order; ready to be handed out up to `ready`.
+    held: VecDeque<Counted>,
+    ready: usize,
+    /// Records of kinds or versions that this build does not know.
+    pub unknown: u64,
+    safe: (u32, u64, u64),
+}
+
+impl Committed {
+    /// Reads on from where `reader` stands.
+    #[must_use]
+    pub fn new(reader: Reader) -> Committed {
+        let end = reader.end();
+        let safe = (end.segment, end.offset, end.records);
+        Committed { reader, held: VecDeque::new(), ready: 0, unknown: 0, safe }
+    }
+
+    /// The reader, for its end.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Segment, offset and sequence from which a later reader must go on: behind everything handed out, before a group
+    /// that is not committed yet.
+    #[must_use]
+    pub fn position(&self) -> (u32, u64, u64) {
+        self.safe
+    }
+
+    /// The next record that counts.
+    ///
+    /// # Errors
+    /// `AUD0103` unreadable, `AUD0301` a record that contradicts its kind.
+    #[expect(clippy::should_implement_trait, reason = "reading can fail")]
+    pub fn next(&mut self) -> Result<Option<Counted>, Error> {
+        loop {
+            if self.ready > 0 {
+                self.ready -= 1;
+                return Ok(self.held.pop_front());
+            }
+            let stream = self.reader.stream();
+            let Some(frame) = self.reader.next()? else { return Ok(None) };
+            let decoded = match Record::decode(frame.bytes) {
+                Ok(record) => record,
+                Err(
+                    crate::model::record::Invalid::UnknownKind(_) | crate::model::record::Invalid::UnknownVersion(_),
+                ) => {
+                    self.unknown += 1;
+                    self.mark_safe();
+                    continue;
+                }
+                Err(invalid) => {
+                    let what = format!("reading record {} of stream {stream}", frame.seq);
+                    return Err(Error::new(Code::Corrupt, what).detail(invalid.to_string()));
+                }
+            };
+            let counted = Counted { segment: frame.segment, offset: frame.offset, seq: frame.seq, record: decoded };
+            self.sort_in(counted);
+        }
+    }
+
+    /// Grouped records are held; a commit releases those of its group and drops older ones that were never committed.
+    fn sort_in(&mut self, counted: Counted) {
+        let header = &counted.record.header;
+        if header.flags & flag::GROUPED != 0 && !commits(header) {
+            self.held.push_back(counted);
+            return;
+        }
+        if let Some(first) = commits(header).then(|| counted.record.body.uint(crate::model::Key::First)).flatten() {
+            let seq = counted.seq;
+            let held = std::mem::take(&mut self.held);
+            // Others may write between the records of a group: only what is grouped is held, so order is kept.
+            self.held = held.into_iter().filter(|c| c.seq >= first && c.seq < seq).collect();
+            self.ready = self.held.len() + 1;
+            self.held.push_back(counted);
+            self.mark_safe();
+        } else {
+            let waiting = !self.held.is_empty();
+            self.held.push_front(counted);
+            self.ready = 1;
+            if !waiting {
+                self.mark_safe();
+            }
+        }
+    }
+
+    fn mark_safe(&mut self) {
+        let end = self.reader.end();
+        self.safe = (end.segment, end.offset, end.records);
+    }
+}
+
+/// Whether a record ends a group.
+fn commits(header: &Header) -> bool {
+    matches!(header.kind, Kind::GroupCommitted | Kind::StreamSettled)
+}
