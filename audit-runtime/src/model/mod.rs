@@ -19,6 +19,7 @@ pub mod id;
 pub mod kind;
 pub mod lifecycle;
 pub mod record;
+pub mod scrub;
 pub mod status;
 
 pub use id::{Id, RunId, StreamId};
