@@ -113,14 +113,22 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
 /// Scrubs an error text, then cuts it to [`ERROR_TEXT_LIMIT`] bytes, [`CUT_MARK`] included.
 #[must_use]
 pub fn scrub_error_text(text: &str) -> String {
-    let scrubbed = scrub(&text[..text.floor_char_boundary(SCANNED_AT_MOST)]);
+    let scrubbed = scrub(&text[..char_boundary(text, SCANNED_AT_MOST)]);
     if scrubbed.len() <= ERROR_TEXT_LIMIT && text.len() <= SCANNED_AT_MOST {
         return scrubbed.into_owned();
     }
     let mut cut = scrubbed.into_owned();
-    cut.truncate(cut.floor_char_boundary(ERROR_TEXT_LIMIT - CUT_MARK.len()));
+    cut.truncate(char_boundary(&cut, ERROR_TEXT_LIMIT - CUT_MARK.len()));
     cut.push_str(CUT_MARK);
     cut
+}
+
+/// The last character boundary that is not beyond the limit.
+fn char_boundary(text: &str, limit: usize) -> usize {
+    if text.len() <= limit {
+        return text.len();
+    }
+    (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 fn find(bytes: &[u8], at: usize, copied: usize, trigger: Trigger) -> Option<Found> {

@@ -117,7 +117,7 @@ impl<'b> Groups<'b> {
                 if value > 9 { value - 9 } else { value }
             })
             .sum();
-        sum % 10 == 0
+        sum.is_multiple_of(10)
     }
 
     fn phone(&self) -> Option<(usize, &'static str)> {
