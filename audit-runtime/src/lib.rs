@@ -13,6 +13,8 @@ pub mod model;
 pub mod clock;
 pub mod error;
 pub mod journal;
+pub mod ledger;
+pub mod recorder;
 pub mod site;
 
 pub use error::Error;

@@ -211,3 +211,15 @@ impl Layout {
         Ok(numbers)
     }
 }
+
+/// Leaves the hint that a stream has ended, with how it did.
+///
+/// # Errors
+/// What the file system says; the stream is then read again at the next open, and nothing else happens.
+pub fn mark_ended(layout: &Layout, stream: StreamId, how: &str) -> io::Result<()> {
+    let path = layout.ended(stream);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+    file.write_all(how.as_bytes())?;
+    file.sync_all()?;
+    super::storage::sync_parent(&path)
+}

@@ -295,6 +295,12 @@ impl Journal {
         self.shared.fork.is_ours(self.shared.pid)
     }
 
+    /// Asks for a sync of everything written so far without waiting for it.
+    pub fn sync_soon(&self) {
+        let seq = self.shared.tail.lock().seq;
+        self.shared.commit.request(seq);
+    }
+
     /// Gives back the space set aside for a terminal that will not be written here.
     pub fn release_reserve(&self) {
         let mut tail = self.shared.tail.lock();

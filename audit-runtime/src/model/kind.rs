@@ -18,7 +18,7 @@ coded! {
         List = 4 "list",
         /// Map from texts to values.
         Map = 5 "map",
-        /// `[1, scope, 32 bytes]` SHA-256, `[2, scope, 32 bytes, key id]` HMAC-SHA-256, `[0, reason, detail]` no digest.
+        /// `[1, scope, 32 bytes]` SHA-256, `[2, scope, 32 bytes, key id]` HMAC-SHA-256, `[0, absence, reason]` no digest.
         Slot = 6 "slot",
         /// 28 bytes: stream (16), sequence (8, big-endian), ordinal (4, big-endian).
         Id = 7 "id",

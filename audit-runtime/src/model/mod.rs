@@ -10,6 +10,7 @@
 //! | `cbor` | the body's encoding |
 //! | `record` | header + body, encoded and decoded |
 //! | `digest` | canonical JSON and digests |
+//! | `slot` | digest slots in bodies |
 //! | `scrub` | taking secrets out of texts |
 
 pub mod cbor;
@@ -20,6 +21,7 @@ pub mod kind;
 pub mod lifecycle;
 pub mod record;
 pub mod scrub;
+pub mod slot;
 pub mod status;
 
 pub use id::{Id, RunId, StreamId};

@@ -273,6 +273,13 @@ impl BodyWriter {
         self
     }
 
+    /// Adds a digest slot.
+    pub fn slot(&mut self, key: Key, slot: &super::digest::Slot) -> &mut Self {
+        self.key(key);
+        super::slot::encode(&mut self.out, slot);
+        self
+    }
+
     /// Adds an id.
     pub fn id(&mut self, key: Key, id: Id) -> &mut Self {
         let mut bytes = [0u8; 28];
@@ -377,6 +384,12 @@ impl Body {
         Some(StreamId(self.bytes(key)?.try_into().ok()?))
     }
 
+    /// A slot field.
+    #[must_use]
+    pub fn slot(&self, key: Key) -> Option<super::digest::Slot> {
+        super::slot::decode(self.get(key)?)
+    }
+
     /// An id field.
     #[must_use]
     pub fn id(&self, key: Key) -> Option<Id> {
@@ -399,12 +412,7 @@ fn check_shape(kind: Kind, key: Key, value: &Value) -> Result<(), Invalid> {
         | (Shape::List, Value::Array(_)) => true,
         (Shape::Map, Value::Map(pairs)) => pairs.iter().all(|(k, _)| k.as_text().is_some()),
         (Shape::Id, Value::Bytes(bytes)) => bytes.len() == 28,
-        (Shape::Slot, Value::Array(items)) => match items.as_slice() {
-            [Value::Uint(0), Value::Uint(_)] | [Value::Uint(0), Value::Uint(_), Value::Text(_)] => true,
-            [Value::Uint(1), Value::Uint(_), Value::Bytes(hash)] => hash.len() == 32,
-            [Value::Uint(2), Value::Uint(_), Value::Bytes(hash), Value::Text(id)] => hash.len() == 32 && !id.is_empty(),
-            _ => false,
-        },
+        (Shape::Slot, value) => super::slot::decode(value).is_some(),
         _ => false,
     };
     if fits { Ok(()) } else { Err(Invalid::Field { kind, field: key.name(), why: format!("is no {}", key.shape()) }) }

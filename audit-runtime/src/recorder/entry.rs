@@ -1,0 +1,358 @@
+//! Opening and closing node states.
+//!
+//! ```text
+//! open_state ──append──→ Pending ──acknowledged──→ the body may run
+//!      └ no record, no space, no acknowledgement ──→ refused: the body does not run
+//! close_state ─append──→ Pending ──acknowledged──→ the caller may see the result
+//!      └ not appended, not acknowledged ──→ spooled ──→ in doubt, poison
+//!                                              └ not spooled either ──→ in doubt naming both failures, poison
+//! ```
+
+use super::Recorder;
+use crate::error::{Code, Error};
+use crate::journal::{self, Purpose};
+use crate::ledger::{OpenEntry, Refusal};
+use crate::model::digest::Slot;
+use crate::model::record::{Header, flag};
+use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
+use crate::site::Site;
+use std::cell::RefCell;
+use std::task::{Context, Poll};
+
+/// What an opening record says.
+pub(crate) struct OpenState<'a> {
+    /// The annotated place; `None` for entries made by hand.
+    pub(crate) site: Option<&'static Site>,
+    /// Node name of an entry made by hand.
+    pub(crate) node: Option<&'a str>,
+    pub(crate) run: RunId,
+    pub(crate) parent: Id,
+    pub(crate) attempt: u32,
+    pub(crate) input: &'a Slot,
+    /// An encoded CBOR map.
+    pub(crate) recorded: Option<&'a [u8]>,
+    pub(crate) unattributed: bool,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) external: bool,
+}
+
+/// An entry that has begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) id: Id,
+    pub(crate) run: RunId,
+    pub(crate) parent: Id,
+    pub(crate) attempt: u32,
+    pub(crate) site: u32,
+    pub(crate) mono_ns: u64,
+    pub(crate) durability: Durability,
+    /// The digest bound at opening; the terminal repeats it.
+    pub(crate) input: Option<Slot>,
+}
+
+/// What a terminal record says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CloseState<'a> {
+    pub(crate) status: Status,
+    pub(crate) exit: Exit,
+    pub(crate) output: Option<&'a Slot>,
+    pub(crate) error: Option<&'a str>,
+    pub(crate) error_type: Option<&'a str>,
+    pub(crate) error_code: Option<&'a str>,
+    pub(crate) success_reason: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) location: Option<&'a str>,
+}
+
+impl CloseState<'_> {
+    /// A terminal that says nothing but its status.
+    pub(crate) const fn new(status: Status, exit: Exit) -> CloseState<'static> {
+        CloseState {
+            status,
+            exit,
+            output: None,
+            error: None,
+            error_type: None,
+            error_code: None,
+            success_reason: None,
+            reason: None,
+            location: None,
+        }
+    }
+}
+
+/// A record of an entry that waits for its acknowledgement.
+#[derive(Debug)]
+#[must_use = "the promise is kept only once this is acknowledged"]
+pub(crate) struct Pending {
+    journal: journal::Pending,
+    /// What to do when it is not acknowledged; `None` when nothing can go wrong any more.
+    kept: Option<Box<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    opened: Opened,
+    terminal: bool,
+    header: Header,
+    body: Vec<u8>,
+}
+
+/// A node state's place, as callers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State(pub Id);
+
+thread_local! {
+    /// Bodies are built in one buffer per thread: an entry allocates nothing.
+    static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Builds a body in this thread's buffer and hands it to `with`.
+fn with_body<R>(fill: impl FnOnce(&mut BodyWriter), with: impl FnOnce(&[u8]) -> R) -> R {
+    let buffer = BODY.with(|buffer| std::mem::take(&mut *buffer.borrow_mut()));
+    let mut body = BodyWriter::reusing(buffer);
+    fill(&mut body);
+    let bytes = body.finish();
+    let out = with(&bytes);
+    BODY.with(|buffer| *buffer.borrow_mut() = bytes);
+    out
+}
+
+impl Recorder {
+    /// Appends the opening record of an entry. The body may run once `Pending` is acknowledged.
+    pub(crate) fn open_state(&self, open: &OpenState<'_>) -> Result<(Opened, Pending), Error> {
+        if self.is_closing() {
+            return Err(Error::new(Code::Closed, "opening a node state"));
+        }
+        self.flush_gaps();
+        let site = match open.site {
+            Some(site) => self.site_number(site)?,
+            None => 0,
+        };
+        let mut header = self.header(Kind::StateOpened);
+        let least = if open.external { Durability::Disk } else { Durability::Process };
+        header.durability = self.durability(open.durability, least);
+        header.status = Status::Open;
+        header.run = open.run;
+        header.parent = open.parent;
+        header.attempt = open.attempt;
+        header.site = site;
+        let fill = |body: &mut BodyWriter| {
+            body.slot(Key::Input, open.input).maybe(Key::Node, open.node);
+            if let Some(recorded) = open.recorded {
+                body.raw(Key::Recorded, recorded);
+            }
+            if open.unattributed {
+                body.yes(Key::Unattributed);
+            }
+        };
+        with_body(fill, |body| {
+            let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
+            let opened = Opened {
+                id: Id::new(self.stream(), header.seq),
+                run: open.run,
+                parent: open.parent,
+                attempt: open.attempt,
+                site,
+                mono_ns: header.mono_ns,
+                durability: header.durability,
+                input: (*open.input != Slot::NOT_REQUESTED).then(|| open.input.clone()),
+            };
+            let entry = OpenEntry { status: Status::Open, run: open.run, site, mono_ns: header.mono_ns };
+            self.0.ledger.lock().opened(header.seq, entry);
+            Ok((opened.clone(), self.pending(pending, opened, false, &header, body)))
+        })
+    }
+
+    /// Appends the terminal of an entry. The caller may see the result once `Pending` is acknowledged.
+    pub(crate) fn close_state(&self, opened: &Opened, close: &CloseState<'_>) -> Result<Pending, Error> {
+        self.check_close(opened, close)?;
+        let mut header = self.header(Kind::StateClosed);
+        header.durability = opened.durability;
+        header.status = close.status;
+        header.exit = close.exit;
+        header.run = opened.run;
+        header.subject = opened.id;
+        header.parent = opened.parent;
+        header.attempt = opened.attempt;
+        header.site = opened.site;
+        header.duration_ns = header.mono_ns.saturating_sub(opened.mono_ns);
+        let fill = |body: &mut BodyWriter| {
+            if let Some(input) = &opened.input {
+                body.slot(Key::Input, input);
+            }
+            if let Some(output) = close.output {
+                body.slot(Key::Output, output);
+            }
+            body.maybe(Key::Error, close.error)
+                .maybe(Key::ErrorType, close.error_type)
+                .maybe(Key::ErrorCode, close.error_code)
+                .maybe(Key::SuccessReason, close.success_reason)
+                .maybe(Key::Reason, close.reason)
+                .maybe(Key::Location, close.location);
+        };
+        with_body(fill, |body| match self.0.journal.append(&mut header, body, Purpose::Terminal) {
+            Ok(pending) => {
+                self.0.ledger.lock().closed(opened.id.seq, close.exit);
+                Ok(self.pending(pending, opened.clone(), true, &header, body))
+            }
+            Err(failure) => Err(self.place_elsewhere(opened, header, body, failure)),
+        })
+    }
+
+    /// As [`close_state`](Self::close_state) for guards that are dropped: never waits. The terminal is appended for the
+    /// kernel and its sync is asked for at once.
+    pub(crate) fn close_dropped(&self, opened: &Opened, close: &CloseState<'_>) -> Result<(), Error> {
+        let at_once = Opened { durability: Durability::Process, ..opened.clone() };
+        let pending = self.close_state(&at_once, close)?;
+        if opened.durability != Durability::Process {
+            self.0.journal.sync_soon();
+        }
+        drop(pending);
+        Ok(())
+    }
+
+    /// Notes that an entry was handed over; its terminal is to come.
+    pub(crate) fn defer_state(&self, opened: &Opened, reason: Option<&str>) -> Result<Pending, Error> {
+        let what = || format!("deferring node state {}", opened.id);
+        self.0.ledger.lock().may(opened.id.seq, Status::Deferred).map_err(|refusal| refused(refusal, what()))?;
+        let mut header = self.header(Kind::StateDeferred);
+        header.durability = opened.durability;
+        header.status = Status::Deferred;
+        header.run = opened.run;
+        header.subject = opened.id;
+        header.parent = opened.parent;
+        header.attempt = opened.attempt;
+        header.site = opened.site;
+        header.duration_ns = header.mono_ns.saturating_sub(opened.mono_ns);
+        with_body(
+            |body| drop(body.maybe(Key::Reason, reason)),
+            |body| {
+                let pending = self.0.journal.append(&mut header, body, Purpose::Point)?;
+                self.0.ledger.lock().deferred(opened.id.seq);
+                Ok(Pending { journal: pending, kept: None })
+            },
+        )
+    }
+
+    fn pending(
+        &self,
+        journal: journal::Pending,
+        opened: Opened,
+        terminal: bool,
+        header: &Header,
+        body: &[u8],
+    ) -> Pending {
+        let observed = self.0.observers.any();
+        let kept = (!journal.is_kept() || observed)
+            .then(|| Box::new(Kept { opened, terminal, header: *header, body: body.to_vec() }));
+        Pending { journal, kept }
+    }
+
+    fn check_close(&self, opened: &Opened, close: &CloseState<'_>) -> Result<(), Error> {
+        let what = || format!("closing node state {}", opened.id);
+        self.0.ledger.lock().may(opened.id.seq, close.status).map_err(|refusal| refused(refusal, what()))?;
+        let missing =
+            |field: &str| Err(Error::new(Code::MissingField, what()).detail(format!("{field} for {}", close.status)));
+        let blank = |text: Option<&str>| text.is_none_or(|t| t.trim().is_empty());
+        match close.status {
+            Status::Completed if close.output.is_none() => missing("output slot"),
+            Status::Completed if close.error.is_some() => missing("no error"),
+            Status::Completed if close.success_reason.is_some() && blank(close.success_reason) => {
+                missing("success reason")
+            }
+            Status::Failed if blank(close.error) => missing("error"),
+            Status::Failed if close.success_reason.is_some() => missing("no success reason"),
+            _ => Ok(()),
+        }
+    }
+
+    /// A terminal that the journal did not take goes to the second sink; either way the caller is in doubt and new
+    /// entries are refused from now on.
+    fn place_elsewhere(&self, opened: &Opened, mut header: Header, body: &[u8], failure: Error) -> Error {
+        header.flags |= flag::SPOOLED;
+        header.durability = Durability::Disk;
+        let what = format!("closing node state {} (in doubt: the effect may have happened)", opened.id);
+        let error = self.spool_terminal(header, body, what, failure);
+        if error.code() == Code::Spooled {
+            self.0.ledger.lock().closed(opened.id.seq, header.exit);
+        }
+        error
+    }
+
+    /// Puts a terminal into the second sink and poisons the recorder; the error says what became of it.
+    pub(super) fn spool_terminal(&self, header: Header, body: &[u8], what: String, failure: Error) -> Error {
+        let error = match self.0.spool.append(self.stream(), &header, body) {
+            Ok(()) => Error::caused_by(Code::Spooled, what, failure),
+            Err(second) => {
+                let subject = header.subject.some().unwrap_or(header.run.0);
+                let detail = format!("the second sink failed too: {second}; {subject} stays open");
+                Error::caused_by(Code::InDoubt, what, failure).detail(detail)
+            }
+        };
+        self.0.journal.set_poison(error.clone());
+        error
+    }
+
+    /// Blocks until the acknowledgement of an opening (refused otherwise) or a terminal (in doubt otherwise).
+    pub(crate) fn wait(&self, pending: Pending) -> Result<(), Error> {
+        let Pending { journal, kept } = pending;
+        let outcome = self.0.journal.wait(journal);
+        self.settle(outcome, kept)
+    }
+
+    /// As [`wait`](Self::wait), for tasks.
+    pub(crate) fn poll(&self, pending: &mut Pending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self.0.journal.poll(&mut pending.journal, cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(outcome) => Poll::Ready(self.settle(outcome, pending.kept.take())),
+        }
+    }
+
+    fn settle(&self, outcome: Result<(), Error>, kept: Option<Box<Kept>>) -> Result<(), Error> {
+        match (outcome, kept) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(kept)) => {
+                self.0.observers.tell(&kept.header, &kept.body, self.stream());
+                Ok(())
+            }
+            (Err(failure), None) => Err(failure),
+            (Err(failure), Some(kept)) if kept.terminal => {
+                Err(self.place_elsewhere(&kept.opened, kept.header, &kept.body, failure))
+            }
+            (Err(failure), Some(kept)) => Err(self.withdraw(&kept, failure)),
+        }
+    }
+
+    /// An opening whose acknowledgement did not come: the body does not run. Its bytes may have reached the disk, so a
+    /// terminal that says so waits in the second sink.
+    fn withdraw(&self, kept: &Kept, failure: Error) -> Error {
+        self.0.ledger.lock().withdrawn(kept.opened.id.seq);
+        self.0.journal.release_reserve();
+        let mut header = kept.header;
+        header.kind = Kind::StateClosed;
+        header.flags |= flag::SPOOLED;
+        header.status = Status::Failed;
+        header.exit = Exit::Cancelled;
+        header.subject = kept.opened.id;
+        let mut body = BodyWriter::new();
+        body.text(Key::Error, "refused: the opening was not acknowledged; the body was not entered")
+            .text(Key::ErrorCode, failure.code().text());
+        drop(self.0.spool.append(self.stream(), &header, &body.finish()));
+        if failure.is_refused() || failure.is_integrity() {
+            failure
+        } else {
+            Error::caused_by(Code::Poisoned, "opening a node state", failure)
+        }
+    }
+}
+
+fn refused(refusal: Refusal, what: String) -> Error {
+    match refusal {
+        Refusal::NotOpen => Error::new(Code::UnknownEntity, what),
+        Refusal::Illegal(illegal) => {
+            let from = illegal.from.map_or("new", Status::name);
+            Error::new(Code::IllegalTransition, what).detail(format!("{from} -> {}", illegal.to))
+        }
+    }
+}

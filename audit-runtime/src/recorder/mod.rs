@@ -1,0 +1,206 @@
+//! The only door to the journal. Guards, runs and notes come in here; what goes out is an acknowledgement or an error.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `entry` | opening and closing node states |
+//! | `point` | refusals, gaps, notes, panics, evidence |
+//! | `sites` | numbers of sites in this stream |
+//! | `run` | one execution: begins, ends, is handed around |
+//! | `observer` | who is told of acknowledged records |
+
+pub(crate) mod entry;
+mod observer;
+mod point;
+mod run;
+mod sites;
+
+pub use entry::State;
+pub(crate) use entry::{CloseState, OpenState, Opened, Pending};
+pub use observer::{Observer, Seen};
+pub use point::Severity;
+pub(crate) use point::{Evidence, GapCount, Refused};
+pub(crate) use run::RunFacts;
+pub use run::{Run, RunHandle, RunSummary, SiteCounts, Unfinished};
+
+use crate::clock::Clock;
+use crate::error::{Code, Error};
+use crate::journal::spool::Spool;
+use crate::journal::{Closed, Journal, Layout, Purpose};
+use crate::ledger::Ledger;
+use crate::model::record::Header;
+use crate::model::{Durability, Key, Kind, StreamId};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// A handle to one open trail; clones are the same recorder.
+#[derive(Clone)]
+pub struct Recorder(pub(crate) Arc<Core>);
+
+/// What a recorder consists of.
+pub(crate) struct Core {
+    number: u32,
+    pub(crate) layout: Layout,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spool: Spool,
+    default_durability: Durability,
+    pub(crate) ledger: Mutex<Ledger>,
+    sites: Mutex<sites::Sites>,
+    pub(crate) gaps: Arc<GapCount>,
+    observers: observer::Observers,
+    closing: AtomicBool,
+}
+
+/// Parts that the session puts together.
+pub(crate) struct Parts {
+    pub(crate) layout: Layout,
+    pub(crate) journal: Journal,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) spool: Spool,
+    pub(crate) default_durability: Durability,
+    pub(crate) gaps: Arc<GapCount>,
+}
+
+/// How a recorder is doing.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// New entries are admitted.
+    pub healthy: bool,
+    /// Entries have run without a record since the last one that was written.
+    pub degraded: bool,
+    /// The first failure, after which new entries are refused.
+    pub poison: Option<Error>,
+    /// Entries that began and have not ended.
+    pub open: usize,
+    /// Deliveries to observers that failed.
+    pub observer_drops: u64,
+}
+
+static NUMBERS: AtomicU32 = AtomicU32::new(1);
+
+impl Recorder {
+    pub(crate) fn from_parts(parts: Parts) -> Recorder {
+        Recorder(Arc::new(Core {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            layout: parts.layout,
+            journal: parts.journal,
+            clock: parts.clock,
+            spool: parts.spool,
+            default_durability: parts.default_durability,
+            ledger: Mutex::new(Ledger::default()),
+            sites: Mutex::new(sites::Sites::default()),
+            gaps: parts.gaps,
+            observers: observer::Observers::default(),
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// A number that no other recorder of this process has; from 1.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.0.number
+    }
+
+    /// The stream that this process writes.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        self.0.journal.stream()
+    }
+
+    /// The trail's directory.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        self.0.layout.root()
+    }
+
+    /// The recorder's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// How the recorder is doing now.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let poison = self.0.journal.poison();
+        Health {
+            healthy: poison.is_none() && !self.is_closing() && self.0.journal.is_ours(),
+            degraded: self.0.gaps.pending() > 0,
+            poison,
+            open: self.0.ledger.lock().open_entries().len(),
+            observer_drops: self.0.observers.drops(),
+        }
+    }
+
+    /// Tells `observer` of every record that is acknowledged from now on.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observers.add(observer);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
+    }
+
+    /// A durability: what was asked, never less than the recorder's default or than this kind of record needs.
+    pub(crate) fn durability(&self, asked: Option<Durability>, least: Durability) -> Durability {
+        asked.unwrap_or(least).max(least).max(self.0.default_durability)
+    }
+
+    /// A header of this kind with the times of now.
+    pub(crate) fn header(&self, kind: Kind) -> Header {
+        let mut header = Header::new(kind);
+        header.wall_ns = self.0.clock.wall_ns();
+        header.mono_ns = self.0.clock.mono_ns();
+        header
+    }
+
+    /// Ends the stream cleanly. What is still open is named in the closing record and left to recovery.
+    ///
+    /// # Errors
+    /// The first failure of the journal; the next open settles the stream then.
+    pub fn close(&self) -> Result<Closed, Error> {
+        if self.0.closing.swap(true, Ordering::SeqCst) {
+            return Err(Error::new(Code::Closed, format!("closing stream {}", self.stream())));
+        }
+        self.flush_gaps();
+        let leaked = self.leaked();
+        let closed = self.0.journal.close(|body| {
+            if !leaked.is_empty() {
+                use crate::model::cbor::Value;
+                body.value(Key::Sites, &Value::Array(leaked.iter().map(|l| Value::Text(l.clone())).collect()));
+            }
+        });
+        if closed.is_ok() && leaked.is_empty() {
+            // The mark only saves reading this stream at the next open. One that leaked entries is read, so that they
+            // are abandoned.
+            drop(crate::journal::layout::mark_ended(&self.0.layout, self.stream(), "closed"));
+        }
+        closed
+    }
+
+    /// Entries that are open, as `node id` texts: what a shutdown would leave behind.
+    #[must_use]
+    pub fn leaked(&self) -> Vec<String> {
+        let open = self.0.ledger.lock().open_entries();
+        let sites = self.0.sites.lock();
+        open.iter()
+            .map(|(seq, entry)| format!("{} {}", sites.name(entry.site), crate::Id::new(self.stream(), *seq)))
+            .collect()
+    }
+
+    /// Appends a record that stands for itself and returns when its durability is reached.
+    pub(crate) fn point(&self, mut header: Header, body: &[u8]) -> Result<u64, Error> {
+        let pending = self.0.journal.append(&mut header, body, Purpose::Point)?;
+        let seq = header.seq;
+        self.0.journal.wait(pending)?;
+        self.0.observers.tell(&header, body, self.stream());
+        Ok(seq)
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("stream", &self.stream()).finish_non_exhaustive()
+    }
+}

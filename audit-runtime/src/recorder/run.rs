@@ -1,0 +1,295 @@
+//! A run: begun once, ended once. The value is linear; dropping it unfinished records FAILED.
+
+use super::Recorder;
+use crate::error::{Code, Error};
+use crate::journal::Purpose;
+use crate::journal::owner::Lock;
+use crate::ledger::{self, Counts};
+use crate::model::cbor::Value;
+use crate::model::digest::CANONICAL_VERSION;
+use crate::model::record::flag;
+use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
+use std::fmt;
+use std::time::Duration;
+
+/// What a run's opening record says besides its name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RunFacts {
+    pub(crate) actor: Option<String>,
+}
+
+/// One execution. End it with [`finish`](Run::finish); dropping it records `FAILED (unfinished)`.
+#[must_use = "a run that is dropped at once is recorded as FAILED (unfinished)"]
+pub struct Run {
+    recorder: Recorder,
+    id: RunId,
+    name: String,
+    started_ns: u64,
+    ended: bool,
+    seat: Option<Lock>,
+    on_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Names a run across threads and tasks; does not end it.
+#[derive(Clone, Debug)]
+pub struct RunHandle {
+    recorder: Recorder,
+    id: RunId,
+}
+
+impl RunHandle {
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// The recorder that it belongs to.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+}
+
+/// Counts of one node in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteCounts {
+    /// The node's name.
+    pub node: String,
+    /// What became of its entries.
+    pub counts: Counts,
+}
+
+/// What a run came to. Its `Display` is one screen for people.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunId,
+    /// Its name.
+    pub name: String,
+    /// How it ended.
+    pub status: Status,
+    /// Counts by node, in the order in which the nodes were first met.
+    pub nodes: Vec<SiteCounts>,
+    /// From start to end, monotonic.
+    pub duration: Duration,
+}
+
+impl RunSummary {
+    /// Counts of all nodes together.
+    #[must_use]
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        self.nodes.iter().for_each(|node| total.add(&node.counts));
+        total
+    }
+}
+
+impl fmt::Display for RunSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "run {} {} {} in {:.2} s", self.run, self.name, self.status, self.duration.as_secs_f64())?;
+        let width = self.nodes.iter().map(|node| node.node.len()).max().unwrap_or(4).clamp(4, 40);
+        writeln!(f, "  {:width$}  {:>9} {:>9} {:>9} {:>6}", "node", "entries", "completed", "failed", "open")?;
+        let rows = self.nodes.iter().map(|node| (node.node.as_str(), node.counts)).chain([("total", self.total())]);
+        for (name, counts) in rows {
+            let (failed, open) = (counts.failed(), counts.open());
+            writeln!(f, "  {name:width$}  {:>9} {:>9} {failed:>9} {open:>6}", counts.opened, counts.completed)?;
+        }
+        Ok(())
+    }
+}
+
+/// A run that could not be finished; it comes back with the reason. Dropping it records `FAILED (unfinished)`.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The run, still RUNNING.
+    pub run: Run,
+    /// Why.
+    pub error: Error,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for Unfinished {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<Unfinished> for Error {
+    fn from(unfinished: Unfinished) -> Error {
+        unfinished.error.clone()
+    }
+}
+
+impl Recorder {
+    /// Writes the opening record of a run and takes its seat.
+    pub(crate) fn start_run(&self, name: &str, facts: &RunFacts) -> Result<Run, Error> {
+        if name.trim().is_empty() {
+            return Err(Error::new(Code::MissingField, "starting a run").detail("name"));
+        }
+        self.flush_gaps();
+        let mut header = self.header(Kind::RunStarted);
+        header.durability = self.durability(None, Durability::Disk);
+        header.status = Status::Running;
+        let mut body = BodyWriter::new();
+        body.text(Key::Name, name).uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION));
+        body.maybe(Key::Actor, facts.actor.as_deref());
+        let body = body.finish();
+        let pending = self.0.journal.append(&mut header, &body, Purpose::Opening)?;
+        let id = RunId(Id::new(self.stream(), header.seq));
+        // The seat is taken before anybody can learn of the run: who finds it free finds the run without an owner.
+        let seat = Lock::share(&self.0.layout.run_lock(id)).ok().flatten();
+        self.0.journal.wait(pending)?;
+        self.0.observers.tell(&header, &body, self.stream());
+        let started_ns = header.mono_ns;
+        Ok(Run { recorder: self.clone(), id, name: name.to_owned(), started_ns, ended: false, seat, on_end: None })
+    }
+}
+
+impl Run {
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// A handle for other threads and tasks.
+    #[must_use]
+    pub fn handle(&self) -> RunHandle {
+        RunHandle { recorder: self.recorder.clone(), id: self.id }
+    }
+
+    /// Calls `then` once the run has ended, however it ends.
+    pub(crate) fn on_end(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.on_end = Some(Box::new(then));
+    }
+
+    /// What the run has come to so far.
+    #[must_use]
+    pub fn summary(&self) -> RunSummary {
+        let nodes = self.counts();
+        let mut total = Counts::default();
+        nodes.iter().for_each(|node| total.add(&node.counts));
+        self.summary_as(ledger::judge(&total), nodes)
+    }
+
+    fn counts(&self) -> Vec<SiteCounts> {
+        let counts = self.recorder.0.ledger.lock().counts_of(self.id);
+        counts.into_iter().map(|(site, counts)| SiteCounts { node: self.recorder.site_name(site), counts }).collect()
+    }
+
+    fn summary_as(&self, status: Status, nodes: Vec<SiteCounts>) -> RunSummary {
+        let now = self.recorder.clock().mono_ns();
+        let duration = Duration::from_nanos(now.saturating_sub(self.started_ns));
+        RunSummary { run: self.id, name: self.name.clone(), status, nodes, duration }
+    }
+
+    /// Ends the run with the status that what happened in it calls for: EMPTY, COMPLETED, COMPLETED_WITH_FAILURES or
+    /// FAILED. On the device when this returns.
+    ///
+    /// # Errors
+    /// `AUD0404` while work of the run is open: the run comes back, still RUNNING. In doubt when the record cannot be
+    /// written.
+    pub fn finish(mut self) -> Result<RunSummary, Unfinished> {
+        let summary = self.summary();
+        let open = summary.total().open();
+        if open > 0 {
+            let error = Error::new(Code::RunHasOpenWork, format!("finishing run {}", self.id));
+            return Err(Unfinished { error: error.detail(format!("{open} open")), run: self });
+        }
+        match self.end(summary.status, None, &summary.total()) {
+            Ok(()) => Ok(summary),
+            Err(error) => Err(Unfinished { run: self, error }),
+        }
+    }
+
+    /// Ends the run as FAILED for a reason of your own.
+    ///
+    /// # Errors
+    /// In doubt when the record cannot be written.
+    pub fn fail(self, reason: &str) -> Result<RunSummary, Error> {
+        self.end_as(Status::Failed, reason)
+    }
+
+    /// Ends the run as INTERRUPTED: stopped on purpose, to be resumed.
+    ///
+    /// # Errors
+    /// In doubt when the record cannot be written.
+    pub fn interrupt(self, reason: &str) -> Result<RunSummary, Error> {
+        self.end_as(Status::Interrupted, reason)
+    }
+
+    fn end_as(mut self, status: Status, reason: &str) -> Result<RunSummary, Error> {
+        let summary = self.summary_as(status, self.counts());
+        let reason = crate::model::scrub::scrub_error_text(reason);
+        self.end(status, Some(&reason), &summary.total())?;
+        Ok(summary)
+    }
+
+    fn end(&mut self, status: Status, reason: Option<&str>, total: &Counts) -> Result<(), Error> {
+        let recorder = self.recorder.clone();
+        self.ended = true;
+        let mut header = recorder.header(Kind::RunEnded);
+        header.durability = Durability::Disk;
+        header.status = status;
+        header.exit = if status == Status::Failed { Exit::Errored } else { Exit::Returned };
+        header.run = self.id;
+        header.subject = self.id.0;
+        header.duration_ns = header.mono_ns.saturating_sub(self.started_ns);
+        let mut body = BodyWriter::new();
+        body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(total));
+        let body = body.finish();
+        let journal = &recorder.0.journal;
+        let written = journal.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
+        recorder.0.ledger.lock().forget(self.id);
+        if let Some(then) = self.on_end.take() {
+            then();
+        }
+        // Released behind the terminal: who finds the seat free finds the end too.
+        drop(self.seat.take());
+        match written {
+            Ok(()) => {
+                recorder.0.observers.tell(&header, &body, recorder.stream());
+                Ok(())
+            }
+            Err(failure) => {
+                header.flags |= flag::SPOOLED;
+                Err(recorder.spool_terminal(header, &body, format!("ending run {}", self.id), failure))
+            }
+        }
+    }
+}
+
+fn counts_value(total: &Counts) -> Value {
+    let pair = |name: &str, n: u64| (Value::Text(name.to_owned()), Value::Uint(n));
+    Value::Map(vec![
+        pair("opened", total.opened),
+        pair("completed", total.completed),
+        pair("errored", total.errored),
+        pair("panicked", total.panicked),
+        pair("cancelled", total.cancelled),
+        pair("open", total.open()),
+    ])
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.ended && self.recorder.0.journal.is_ours() {
+            let mut total = Counts::default();
+            self.counts().iter().for_each(|node| total.add(&node.counts));
+            // The failure is in the poison slot; a drop has nobody to tell.
+            drop(self.end(Status::Failed, Some("unfinished"), &total));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Numbers of sites in a stream. A `SITE` record gives each site its number before the first record that names it.
+
+use super::Recorder;
+use crate::error::Error;
+use crate::journal::Purpose;
+use crate::model::{BodyWriter, Key, Kind};
+use crate::site::Site;
+use std::collections::HashMap;
+
+/// Sites that this stream has numbered, from 1.
+#[derive(Default)]
+pub(crate) struct Sites {
+    numbers: HashMap<usize, u32>,
+    names: Vec<String>,
+}
+
+impl Sites {
+    /// The node name behind a number.
+    pub(crate) fn name(&self, number: u32) -> String {
+        match number.checked_sub(1).and_then(|at| self.names.get(at as usize)) {
+            Some(name) => name.clone(),
+            None => "(by hand)".to_owned(),
+        }
+    }
+}
+
+impl Recorder {
+    /// The node name behind a site number.
+    pub(crate) fn site_name(&self, number: u32) -> String {
+        self.0.sites.lock().name(number)
+    }
+
+    /// The number of a site in this stream; writes its `SITE` record when it is met for the first time.
+    pub(crate) fn site_number(&self, site: &'static Site) -> Result<u32, Error> {
+        if let Some(number) = site.cached(self.number()) {
+            return Ok(number);
+        }
+        let mut sites = self.0.sites.lock();
+        let place = std::ptr::from_ref(site) as usize;
+        let number = match sites.numbers.get(&place) {
+            Some(number) => *number,
+            None => {
+                let number = sites.names.len() as u32 + 1;
+                // Written under the lock: nobody can name the number before its record has a place in the stream.
+                self.write_site(site, number)?;
+                sites.numbers.insert(place, number);
+                sites.names.push(site.node_name());
+                number
+            }
+        };
+        site.remember(self.number(), number);
+        Ok(number)
+    }
+
+    fn write_site(&self, site: &'static Site, number: u32) -> Result<(), Error> {
+        let mut header = self.header(Kind::Site);
+        header.site = number;
+        let mut body = BodyWriter::new();
+        body.text(Key::Function, site.function)
+            .text(Key::Module, site.module)
+            .text(Key::File, site.file)
+            .uint(Key::Line, u64::from(site.line))
+            .uint(Key::Column, u64::from(site.column))
+            .text(Key::Node, &site.node_name())
+            .maybe(Key::NodeKind, site.kind);
+        if !site.options.text.is_empty() {
+            body.text(Key::Options, site.options.text);
+        }
+        let pending = self.0.journal.append(&mut header, &body.finish(), Purpose::Point)?;
+        self.0.journal.wait(pending)
+    }
+}
