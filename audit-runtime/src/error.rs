@@ -76,6 +76,7 @@ codes! {
     FileLost = "AUD0302" Integrity "the journal file was removed, replaced or truncated under its writer" next "find out who touched the trail; run `audited verify`",
     BadIndex = "AUD0303" Integrity "the index does not fit the journal" next "run `audited index rebuild`",
     IndexSchema = "AUD0304" Configuration "the index has another schema version" next "run `audited index rebuild`",
+    IndexBusy = "AUD0305" Capacity "another process is using the index" next "ask again when it has ended; only the index waits, never the trail",
 
     // 04: lifecycle
     IllegalTransition = "AUD0401" Refused "this status cannot follow the one that stands" next "close each entry once, with a status that the table of transitions allows",

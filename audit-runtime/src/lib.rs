@@ -12,6 +12,7 @@ pub mod model;
 
 pub mod clock;
 pub mod error;
+pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod recorder;

@@ -1,0 +1,36 @@
+//! The index: a SQLite projection of the journal for questions. It is rebuilt from the journal at any time with an equal
+//! canonical dump, takes whatever the journal holds, contradictions included, and losing it loses nothing.
+//! `docs/index.md` describes the schema for people.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `schema` | tables, indexes, views and their version |
+//! | `store` | one SQLite file: opened, checked, its errors named |
+//! | `json` | values as JSON text |
+//! | `fold` | what one record means for the rows: pure, and free of order between streams |
+//! | `batch` | rows that one transaction touches, written once |
+//! | `points` | records that become one row each |
+//! | `project` | the projector: one process, under `index.lock` |
+//! | `source` | the journal as the projector reads it: records that count |
+//! | `private` | readers never write: immutable, or a private projection |
+//! | `dump` | canonical text of all that was projected |
+
+mod batch;
+mod dump;
+mod fold;
+pub mod json;
+mod points;
+mod private;
+mod project;
+mod schema;
+mod source;
+mod store;
+
+pub use dump::dump;
+pub use private::{Access, Index};
+pub use project::{Progress, Projector, rebuild};
+pub use schema::VERSION;
+pub use store::{journal_mode, sqlite_version};
+
+#[cfg(test)]
+pub(crate) mod tests;

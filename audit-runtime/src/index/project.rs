@@ -1,0 +1,388 @@
+//! The projector: follows every stream from where it stopped and brings the rows up to date, one transaction a batch,
+//! the position in the same transaction. A kill at any moment leaves whole batches.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::batch::{Batch, Names, whole};
+use super::points::Target;
+use super::schema::{DUMPED, SEQ_BITS};
+use super::source::{Counted, Source};
+use super::store::{Failure, Sql, Store};
+use crate::error::{Code, Error};
+use crate::journal::frame::SEGMENT_HEADER;
+use crate::journal::owner::Lock;
+use crate::journal::{Layout, Reader};
+use crate::model::{Kind, StreamId};
+
+/// Records that one transaction takes.
+const BATCH: u64 = 16_384;
+/// Every so many records of a stream their place is kept, so that one record is found without reading the stream.
+const MARK_EVERY: u64 = 512;
+
+/// What a call of [`Projector::catch_up`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records that were projected.
+    pub records: u64,
+    /// Whether records are known to be left.
+    pub behind: bool,
+}
+
+/// The one process that projects a trail's index.
+#[derive(Debug)]
+pub struct Projector {
+    layout: Layout,
+    work: Projection,
+    _lock: Lock,
+}
+
+impl Projector {
+    /// Takes the index's lock and opens or makes the index; a corrupt one is made anew. `None` when another process
+    /// projects or reads.
+    ///
+    /// # Errors
+    /// `AUD0304` for an index of another schema; `AUD0201`, `AUD0202`, `AUD0305` when the file cannot be opened now.
+    pub fn open(layout: &Layout) -> Result<Option<Projector>, Error> {
+        const WHAT: &str = "opening the index";
+        let lock = Lock::take(&layout.index_lock()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
+        let Some(lock) = lock else { return Ok(None) };
+        let opened = match Store::writable(&layout.index()) {
+            Err(failure) if failure.is_corrupt() => {
+                remove(&layout.index()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
+                Store::writable(&layout.index())
+            }
+            other => other,
+        };
+        let work = Projection::new(opened.map_err(|failure| failure.named(WHAT))?);
+        Ok(Some(Projector { layout: layout.clone(), work, _lock: lock }))
+    }
+
+    /// Projects up to about `budget` records. A corrupt index is made anew, which the next calls then fill.
+    ///
+    /// # Errors
+    /// What SQLite or the journal's files say; the index stands where the last whole batch left it, and the next call
+    /// goes on from there.
+    pub fn catch_up(&mut self, budget: u64) -> Result<Progress, Error> {
+        const WHAT: &str = "projecting into the index";
+        match self.work.catch_up(&self.layout, budget, &mut |_| {}) {
+            Err(failure) if failure.is_corrupt() => {
+                self.renew().map_err(|failure| failure.named(WHAT))?;
+                Ok(Progress { records: 0, behind: true })
+            }
+            Err(failure) => {
+                self.work.forget();
+                Err(failure.named(WHAT))
+            }
+            Ok(progress) => Ok(progress),
+        }
+    }
+
+    /// How many bytes of journal are not projected yet.
+    ///
+    /// # Errors
+    /// What SQLite or the journal's files say.
+    pub fn lag_bytes(&self) -> Result<u64, Error> {
+        lag(&self.work.store.conn, &self.layout).map_err(|failure| failure.named("measuring the index's lag"))
+    }
+
+    fn renew(&mut self) -> Result<(), Failure> {
+        let scratch = Connection::open_in_memory()?;
+        drop(std::mem::replace(&mut self.work.store.conn, scratch));
+        remove(&self.layout.index()).map_err(|e| Error::io(Code::StorageFailed, "removing a corrupt index", e))?;
+        let limits = std::mem::take(&mut self.work.limits);
+        self.work = Projection { limits, ..Projection::new(Store::writable(&self.layout.index())?) };
+        Ok(())
+    }
+}
+
+/// Removes the index and makes it anew from the journal; `seen` hears how many records are done.
+///
+/// # Errors
+/// `AUD0305` while another process projects; what SQLite or the journal's files say.
+pub fn rebuild(layout: &Layout, seen: &mut dyn FnMut(u64)) -> Result<u64, Error> {
+    const WHAT: &str = "rebuilding the index";
+    let lock = Lock::take(&layout.index_lock()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
+    let Some(_lock) = lock else { return Err(Error::new(Code::IndexBusy, WHAT)) };
+    remove(&layout.index()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
+    let store = Store::writable(&layout.index()).map_err(|failure| failure.named(WHAT))?;
+    let mut work = Projection::new(store);
+    let done = work.catch_up(layout, u64::MAX, seen).map_err(|failure| failure.named(WHAT))?;
+    Ok(done.records)
+}
+
+/// Removes an index with its side files.
+fn remove(path: &Path) -> std::io::Result<()> {
+    for side in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(side);
+        match fs::remove_file(name) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => return Err(cause),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Projecting into any store: the trail's, or a private one.
+#[derive(Debug)]
+pub(super) struct Projection {
+    pub(super) store: Store,
+    names: Names,
+    /// Where settlements end streams that were read beyond them.
+    limits: HashMap<StreamId, (u32, u64)>,
+}
+
+/// Where the projector stands in a stream.
+struct Standing {
+    n: i64,
+    segment: u32,
+    offset: u64,
+    seq: u64,
+    done: bool,
+}
+
+impl Projection {
+    pub(super) fn new(store: Store) -> Projection {
+        Projection { store, names: Names::default(), limits: HashMap::new() }
+    }
+
+    /// Drops what was remembered of a transaction that did not commit.
+    fn forget(&mut self) {
+        self.names = Names::default();
+    }
+
+    /// Projects up to about `budget` records of all streams.
+    pub(super) fn catch_up(
+        &mut self,
+        layout: &Layout,
+        budget: u64,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<Progress, Failure> {
+        let progress = self.pass(layout, budget, seen)?;
+        if !progress.behind && self.overran()? {
+            // A settlement ends a stream before records that were taken already. That is power loss or tampering: all is
+            // projected again, this time with the limit known.
+            self.clear()?;
+            return self.pass(layout, budget, seen);
+        }
+        Ok(progress)
+    }
+
+    fn pass(&mut self, layout: &Layout, budget: u64, seen: &mut dyn FnMut(u64)) -> Result<Progress, Failure> {
+        let mut progress = Progress::default();
+        for stream in layout.streams()? {
+            loop {
+                if progress.records >= budget {
+                    return Ok(Progress { behind: true, ..progress });
+                }
+                let (records, more) = self.batch(layout, stream)?;
+                progress.records += records;
+                seen(progress.records);
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(progress)
+    }
+
+    /// Whether a stream was read beyond the place at which its settlement ends it; remembers those places.
+    fn overran(&mut self) -> Result<bool, Failure> {
+        let sql = "SELECT t.settled, t.segment, t.offset FROM settlements t JOIN streams s ON s.stream = t.settled
+          WHERE s.next_seq > t.records ORDER BY t.stream, t.seq";
+        let mut statement = self.store.conn.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut found = false;
+        while let Some(row) = rows.next()? {
+            let stream = StreamId::parse(&row.get::<_, String>(0)?).unwrap_or_default();
+            let limit = (row.get(1)?, row.get::<_, i64>(2)?.unsigned_abs());
+            found |= self.limits.insert(stream, limit).is_none();
+        }
+        Ok(found)
+    }
+
+    fn clear(&mut self) -> Result<(), Failure> {
+        self.forget();
+        let transaction = self.store.conn.unchecked_transaction()?;
+        for (table, _) in DUMPED {
+            transaction.execute(&format!("DELETE FROM {table}"), [])?;
+        }
+        transaction.execute("DELETE FROM marks", [])?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// One transaction of one stream: how many records it took, and whether more may follow.
+    fn batch(&mut self, layout: &Layout, stream: StreamId) -> Result<(u64, bool), Failure> {
+        let standing = standing(&self.store.conn, stream)?;
+        if standing.as_ref().is_some_and(|s| s.done || !has_more(layout, stream, s)) {
+            return Ok((0, false));
+        }
+        let transaction = self.store.conn.unchecked_transaction()?;
+        let sql = Sql::new(&transaction);
+        let n = self.names.number(&sql, stream)?;
+        let at = match standing {
+            Some(standing) if standing.offset > 0 => standing,
+            _ => Standing { n, segment: 0, offset: SEGMENT_HEADER as u64, seq: 0, done: false },
+        };
+        let mut reader = Reader::from(layout, stream, at.segment, at.offset, at.seq)?;
+        let limit = match self.limits.get(&stream) {
+            Some(limit) => Some(*limit),
+            None => settlement(&sql, &self.names.stream(stream))?,
+        };
+        if let Some((segment, offset)) = limit {
+            reader.limit(segment, offset);
+        }
+        let mut source = Source::new(reader);
+        let mut batch = Batch::new(has_orphans(&sql)?);
+        let (mut taken, mut closed) = (0, false);
+        while taken < BATCH {
+            let Some(counted) = source.next()? else { break };
+            closed |= counted.record.as_ref().is_ok_and(|record| record.header.kind == Kind::StreamClosed);
+            mark(&sql, at.n, &counted)?;
+            let mut target = Target { sql: &sql, names: &mut self.names, batch: &mut batch, stream };
+            match &counted.record {
+                Ok(record) => target.take(record)?,
+                Err(why) => target.unread(counted.seq, unread_as(why), &why.to_string())?,
+            }
+            taken += 1;
+        }
+        batch.flush(&sql, &self.names)?;
+        let (segment, offset, seq) = source.position();
+        let more = taken == BATCH;
+        let done = !more && (closed || limit.is_some_and(|limit| (segment, offset) >= limit));
+        sql.run(
+            "UPDATE streams SET at_segment = ?2, at_offset = ?3, next_seq = ?4, done = ?5 WHERE n = ?1",
+            params![at.n, segment, whole(offset), whole(seq), done],
+        )?;
+        drop(sql);
+        transaction.commit()?;
+        Ok((taken, more))
+    }
+}
+
+/// What sort of unreadable: something of a later version is no fault, anything else is.
+fn unread_as(why: &crate::model::record::Invalid) -> &'static str {
+    use crate::model::record::Invalid;
+    match why {
+        Invalid::UnknownKind(_) | Invalid::UnknownVersion(_) => "unknown",
+        Invalid::Short { .. } | Invalid::Field { .. } | Invalid::Body { .. } => "invalid",
+    }
+}
+
+fn mark(sql: &Sql<'_>, n: i64, counted: &Counted) -> Result<(), Failure> {
+    if !counted.seq.is_multiple_of(MARK_EVERY) {
+        return Ok(());
+    }
+    sql.run(
+        "INSERT OR IGNORE INTO marks(n, seq, segment, offset) VALUES (?1, ?2, ?3, ?4)",
+        params![n, whole(counted.seq), counted.segment, whole(counted.offset)],
+    )
+}
+
+fn has_orphans(sql: &Sql<'_>) -> Result<bool, Failure> {
+    let found = sql.one("SELECT 1 FROM node_states WHERE opened_seq IS NULL LIMIT 1", [], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// Where the stream's settlement ends it; of several the first in order of place.
+fn settlement(sql: &Sql<'_>, stream: &Arc<str>) -> Result<Option<(u32, u64)>, Failure> {
+    sql.one(
+        "SELECT segment, offset FROM settlements WHERE settled = ?1 ORDER BY stream, seq LIMIT 1",
+        [&**stream],
+        |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())),
+    )
+}
+
+fn standing(conn: &Connection, stream: StreamId) -> Result<Option<Standing>, Failure> {
+    let sql = "SELECT n, at_segment, at_offset, next_seq, done FROM streams WHERE stream = ?1";
+    let found = conn.query_row(sql, [stream.text()], |row| {
+        Ok(Standing {
+            n: row.get(0)?,
+            segment: row.get(1)?,
+            offset: row.get::<_, i64>(2)?.unsigned_abs(),
+            seq: row.get::<_, i64>(3)?.unsigned_abs(),
+            done: row.get(4)?,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether anything stands behind the position: a look at two words, not at a segment.
+fn has_more(layout: &Layout, stream: StreamId, at: &Standing) -> bool {
+    if at.offset == 0 {
+        return true;
+    }
+    let here = word(&layout.segment(stream, at.segment), at.offset);
+    here.is_none_or(|word| word != 0) || word(&layout.segment(stream, at.segment + 1), 0).is_some_and(|word| word != 0)
+}
+
+/// The eight bytes at an offset, where there are so many.
+fn word(path: &Path, offset: u64) -> Option<u64> {
+    use std::os::unix::fs::FileExt;
+    let mut bytes = [0u8; 8];
+    fs::File::open(path).ok()?.read_exact_at(&mut bytes, offset).ok()?;
+    Some(u64::from_le_bytes(bytes))
+}
+
+/// Whether every record that counts is projected.
+pub(super) fn is_current(conn: &Connection, layout: &Layout) -> Result<bool, Failure> {
+    for stream in layout.streams()? {
+        let Some(at) = standing(conn, stream)? else { return Ok(false) };
+        // What stands there may be a torn tail, which holds no record.
+        if !at.done
+            && has_more(layout, stream, &at)
+            && (at.offset == 0 || source(layout, stream, &at)?.next()?.is_some())
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn source(layout: &Layout, stream: StreamId, at: &Standing) -> Result<Source, Error> {
+    Ok(Source::new(Reader::from(layout, stream, at.segment, at.offset, at.seq)?))
+}
+
+/// Bytes of journal behind the positions, zero-filled space aside.
+pub(crate) fn lag(conn: &Connection, layout: &Layout) -> Result<u64, Failure> {
+    let mut bytes = 0;
+    for stream in layout.streams()? {
+        let at = standing(conn, stream)?;
+        if at.as_ref().is_some_and(|at| at.done || !has_more(layout, stream, at)) {
+            continue;
+        }
+        let (segment, offset, seq) = at.map_or((0, 0, 0), |at| (at.segment, at.offset, at.seq));
+        let offset = offset.max(SEGMENT_HEADER as u64);
+        let mut reader = Reader::from(layout, stream, segment, offset, seq)?;
+        while let Some(frame) = reader.next()? {
+            bytes += frame.bytes.len() as u64;
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+/// The nearest kept place at or before a record: segment, offset, sequence.
+pub(crate) fn nearest(conn: &Connection, stream: StreamId, seq: u64) -> rusqlite::Result<Option<(u32, u64, u64)>> {
+    let sql = "SELECT m.segment, m.offset, m.seq FROM marks m JOIN streams s ON s.n = m.n
+      WHERE s.stream = ?1 AND m.seq <= ?2 ORDER BY m.seq DESC LIMIT 1";
+    conn.query_row(sql, params![stream.text(), whole(seq)], |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs(), row.get::<_, i64>(2)?.unsigned_abs()))
+    })
+    .optional()
+}
+
+const _: () = assert!(SEQ_BITS < 48, "stream numbers need room beside the sequence");
+
+#[cfg(test)]
+impl Projector {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.work.store.conn
+    }
+}
