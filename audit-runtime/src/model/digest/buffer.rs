@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 
 use super::error::{CanonicalError, DigestErrorCode};
+use super::out::Out;
 use super::text;
 
 /// Arrays and objects may nest this deep.
@@ -14,16 +15,17 @@ pub const MAX_DEPTH: u8 = 64;
 
 #[derive(Default)]
 pub(super) struct Buffer {
-    pub(super) out: Vec<u8>,
+    pub(super) out: Out,
     entries: Vec<Entry>,
     /// Keys whose written form differs from their text, unescaped, for comparisons.
     unescaped: Vec<u8>,
-    scratch: Vec<u8>,
+    scratch: Out,
     depth: u8,
     /// The first refusal. It stands even when a value's own serialisation swallows the error.
     refused: Option<DigestErrorCode>,
 }
 
+#[derive(Clone, Copy)]
 struct Entry {
     /// The first eight bytes of the key, ranked: most comparisons end here.
     rank: u64,
@@ -72,8 +74,8 @@ impl Buffer {
     pub(super) fn finish(&self) -> Result<&[u8], CanonicalError> {
         match self.refused {
             Some(code) => Err(CanonicalError::new(code)),
-            None if self.out.is_empty() => Err(CanonicalError::new(DigestErrorCode::Malformed)),
-            None => Ok(&self.out),
+            None if self.out.len() == 0 => Err(CanonicalError::new(DigestErrorCode::Malformed)),
+            None => Ok(self.out.as_slice()),
         }
     }
 
@@ -106,11 +108,9 @@ impl Buffer {
     }
 
     /// Writes `"key":` and notes the entry.
-    #[inline]
     pub(super) fn key(&mut self, object: &mut Object, key: &str) {
         let start = self.next_entry(object);
-        let escaped = text::push_string(&mut self.out, key);
-        self.out.push(b':');
+        let escaped = text::push_key(&mut self.out, key);
         let key_at = if escaped { self.keep_unescaped(key) } else { AS_WRITTEN };
         self.note(object, rank(key.as_bytes()), start, key.len(), key_at);
     }
@@ -134,18 +134,16 @@ impl Buffer {
     #[inline]
     fn note(&mut self, object: &mut Object, rank: u64, start: usize, key_len: usize, key_at: u32) {
         let entry = Entry { rank, start: start as u32, end: 0, key_len: key_len as u32, key_at };
-        // Greater at once by its first bytes: no need to look at the keys.
-        if rank <= object.last_rank && self.entries.len() != object.first_entry {
-            self.compare_with_last(object, &entry);
+        // The first bytes nearly always tell; the keys are looked at only when they are equal there.
+        if object.ordered && rank <= object.last_rank && self.entries.len() != object.first_entry {
+            object.ordered = rank == object.last_rank && self.follows_last(&entry);
         }
         object.last_rank = rank;
         self.entries.push(entry);
     }
 
-    fn compare_with_last(&self, object: &mut Object, entry: &Entry) {
-        if let Some(last) = self.entries.last() {
-            object.ordered &= self.order(last, entry) == Ordering::Less;
-        }
+    fn follows_last(&self, entry: &Entry) -> bool {
+        self.entries.last().is_none_or(|last| self.order(last, entry) == Ordering::Less)
     }
 
     fn order(&self, a: &Entry, b: &Entry) -> Ordering {
@@ -154,13 +152,12 @@ impl Buffer {
 
     fn key_of(&self, entry: &Entry) -> &[u8] {
         let (bytes, at) = match entry.key_at {
-            AS_WRITTEN => (&self.out, entry.start as usize + 1),
-            at => (&self.unescaped, at as usize),
+            AS_WRITTEN => (self.out.as_slice(), entry.start as usize + 1),
+            at => (self.unescaped.as_slice(), at as usize),
         };
         &bytes[at..at + entry.key_len as usize]
     }
 
-    #[inline]
     pub(super) fn close_object(&mut self, object: &Object) -> Result<(), CanonicalError> {
         self.depth -= 1;
         if !object.ordered {
@@ -191,21 +188,55 @@ impl Buffer {
             entry.end = end;
             end = entry.start - 1;
         }
-        mine.sort_unstable_by(|a, b| self.order(a, b));
-        let duplicate = mine.windows(2).any(|pair| self.order(&pair[0], &pair[1]) == Ordering::Equal);
+        let distinct = self.put_in_order(mine);
         self.scratch.clear();
+        self.scratch.push(b'{');
         for entry in mine.iter() {
-            self.scratch.extend_from_slice(&self.out[entry.start as usize..entry.end as usize]);
+            self.scratch.extend_from(&self.out, entry.start as usize, entry.end as usize);
             self.scratch.push(b',');
         }
         self.entries = entries;
-        if duplicate {
+        if !distinct {
             return Err(self.refuse(CanonicalError::new(DigestErrorCode::DuplicateKey)));
         }
-        self.scratch.pop();
-        self.out.truncate(object.start + 1);
-        self.out.extend_from_slice(&self.scratch);
+        let length = self.scratch.len() - 1;
+        if object.start == 0 {
+            std::mem::swap(&mut self.out, &mut self.scratch);
+            self.out.truncate(length);
+        } else {
+            self.out.truncate(object.start);
+            self.out.extend_from(&self.scratch, 0, length);
+        }
         Ok(())
+    }
+}
+
+impl Buffer {
+    /// Sorts the notes of one object; false when two keys are equal.
+    fn put_in_order(&self, entries: &mut [Entry]) -> bool {
+        if entries.len() > 32 {
+            entries.sort_unstable_by(|a, b| self.order(a, b));
+            return entries.windows(2).all(|pair| self.order(&pair[0], &pair[1]) == Ordering::Less);
+        }
+        // Structs have few fields: insertion meets every pair of neighbours anyway, so it also sees the equal ones.
+        let mut distinct = true;
+        for end in 1..entries.len() {
+            let entry = entries[end];
+            let mut place = end;
+            while place > 0 {
+                match self.order(&entries[place - 1], &entry) {
+                    Ordering::Less => break,
+                    Ordering::Equal => {
+                        distinct = false;
+                        break;
+                    }
+                    Ordering::Greater => entries[place] = entries[place - 1],
+                }
+                place -= 1;
+            }
+            entries[place] = entry;
+        }
+        distinct
     }
 }
 
@@ -226,16 +257,7 @@ pub(super) fn compare_keys(a: &[u8], b: &[u8]) -> Ordering {
 /// The first eight bytes of a key as one number that orders like the key; equal numbers decide nothing.
 #[inline]
 pub(super) fn rank(key: &[u8]) -> u64 {
-    let word = match key.first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => {
-            let mut word = 0;
-            for (at, byte) in key.iter().enumerate() {
-                word |= u64::from(*byte) << (56 - 8 * at);
-            }
-            word
-        }
-    };
+    let word = text::head(key);
     if word & 0x8080_8080_8080_8080 == 0 {
         return word;
     }

@@ -11,6 +11,7 @@ mod error;
 mod hash;
 mod impls;
 mod keys;
+mod out;
 #[doc(hidden)]
 pub mod probe;
 mod redacted;

@@ -8,6 +8,7 @@ use serde::ser::{self, Error as _};
 
 use super::buffer::{Buffer, Object};
 use super::error::{CanonicalError, DigestErrorCode, Segment};
+use super::out::Out;
 use super::text;
 
 /// The struct name by which serde_json hands over a number as text (its feature `arbitrary_precision`).
@@ -23,7 +24,7 @@ pub(super) struct Serializer<'b> {
 
 impl Serializer<'_> {
     #[inline]
-    fn number(self, write: impl FnOnce(&mut Vec<u8>) -> Done) -> Done {
+    fn number(self, write: impl FnOnce(&mut Out) -> Done) -> Done {
         write(&mut self.buffer.out).map_err(|error| self.buffer.refuse(error))
     }
 }
@@ -41,7 +42,7 @@ impl<'b> ser::Serializer for Serializer<'b> {
 
     #[inline]
     fn serialize_bool(self, v: bool) -> Done {
-        self.buffer.out.extend_from_slice(if v { b"true" } else { b"false" });
+        self.buffer.out.extend(if v { b"true" } else { b"false" });
         Ok(())
     }
 
@@ -134,7 +135,7 @@ impl<'b> ser::Serializer for Serializer<'b> {
 
     #[inline]
     fn serialize_unit(self) -> Done {
-        self.buffer.out.extend_from_slice(b"null");
+        self.buffer.out.extend(b"null");
         Ok(())
     }
 
@@ -226,7 +227,7 @@ impl<'b> ser::Serializer for Serializer<'b> {
 
 /// Writes the `Display` form of a value as a string, without a temporary one.
 pub(super) fn write_display<T: ?Sized + fmt::Display>(buffer: &mut Buffer, value: &T) -> Done {
-    struct Escaping<'o>(&'o mut Vec<u8>);
+    struct Escaping<'o>(&'o mut Out);
     impl fmt::Write for Escaping<'_> {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
             text::push_escaped(self.0, piece.as_bytes());
@@ -427,7 +428,8 @@ impl<'b> Struct<'b> {
     /// The field has been written as a string: its text becomes a number.
     #[cold]
     fn number_from_text(&mut self, start: usize) -> Done {
-        let written = self.buffer.out.split_off(start);
+        let written = self.buffer.out.as_slice()[start..].to_vec();
+        self.buffer.out.truncate(start);
         let text = std::str::from_utf8(&written).unwrap_or("").trim_matches('"');
         text::push_number_text(&mut self.buffer.out, text).map_err(|error| self.buffer.refuse(error))
     }

@@ -1,6 +1,7 @@
 //! Strings and numbers as RFC 8785 spells them.
 
 use super::error::{CanonicalError, DigestErrorCode};
+use super::out::{Out, copy};
 
 /// 2^53: every integer up to it in magnitude is exact as a double.
 const EXACT: u64 = 1 << 53;
@@ -38,37 +39,69 @@ const fn word_needs_escape(word: u64) -> bool {
     (control | quote | backslash) & every(0x80) != 0
 }
 
+/// The first eight bytes as a big-endian number, zeros behind a shorter text.
 #[inline]
-pub(super) fn needs_escape(bytes: &[u8]) -> bool {
+pub(super) fn head(bytes: &[u8]) -> u64 {
+    if let Some(first) = bytes.first_chunk::<8>() {
+        return u64::from_be_bytes(*first);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The two overlap, and agree where they do.
+        let (first, last) = (u32::from_be_bytes(*first), u32::from_be_bytes(*last));
+        return u64::from(first) << 32 | u64::from(last) << (64 - 8 * bytes.len());
+    }
+    bytes.iter().zip([56, 48, 40]).fold(0, |word, (byte, shift)| word | u64::from(*byte) << shift)
+}
+
+#[inline]
+fn needs_escape(bytes: &[u8]) -> bool {
     if let Some(last) = bytes.last_chunk::<8>() {
         let mut found = word_needs_escape(u64::from_le_bytes(*last));
         for chunk in bytes.as_chunks::<8>().0 {
             found |= word_needs_escape(u64::from_le_bytes(*chunk));
         }
-        found
-    } else {
-        bytes.iter().any(|byte| ESCAPE[usize::from(*byte)] != 0)
+        return found;
     }
+    // Blanks behind a shorter text, which need no escape.
+    word_needs_escape(head(bytes) | every(b' ') >> (8 * bytes.len()))
 }
 
 /// Appends `"text"`; true when an escape was needed.
-#[inline]
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str) -> bool {
+pub(super) fn push_string(out: &mut Out, text: &str) -> bool {
     let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    let escaped = needs_escape(bytes);
-    if escaped {
+    if needs_escape(bytes) {
+        out.push(b'"');
         push_escaped(out, bytes);
-    } else {
-        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return true;
     }
-    out.push(b'"');
-    escaped
+    let room = out.room(bytes.len() + 2);
+    room[0] = b'"';
+    copy(&mut room[1..], bytes);
+    room[bytes.len() + 1] = b'"';
+    out.advance(bytes.len() + 2);
+    false
+}
+
+/// Appends `"key":`; true when an escape was needed.
+pub(super) fn push_key(out: &mut Out, key: &str) -> bool {
+    let bytes = key.as_bytes();
+    if needs_escape(bytes) {
+        push_string(out, key);
+        out.push(b':');
+        return true;
+    }
+    let room = out.room(bytes.len() + 3);
+    room[0] = b'"';
+    copy(&mut room[1..], bytes);
+    room[bytes.len() + 1..bytes.len() + 3].copy_from_slice(b"\":");
+    out.advance(bytes.len() + 3);
+    false
 }
 
 /// Appends the inside of a string, for texts that arrive in pieces.
-pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+#[inline(never)]
+pub(super) fn push_escaped(out: &mut Out, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut clean_from = 0;
     for (at, byte) in bytes.iter().enumerate() {
@@ -76,15 +109,15 @@ pub(super) fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
         if escape == 0 {
             continue;
         }
-        out.extend_from_slice(&bytes[clean_from..at]);
-        out.extend_from_slice(&[b'\\', escape]);
+        out.extend(&bytes[clean_from..at]);
+        out.extend(&[b'\\', escape]);
         if escape == b'u' {
             let (high, low) = (HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]);
-            out.extend_from_slice(&[b'0', b'0', high, low]);
+            out.extend(&[b'0', b'0', high, low]);
         }
         clean_from = at + 1;
     }
-    out.extend_from_slice(&bytes[clean_from..]);
+    out.extend(&bytes[clean_from..]);
 }
 
 const PAIRS: [[u8; 2]; 100] = {
@@ -97,32 +130,37 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// Appends the decimal digits of an integer that is exact as a double and below 2^53 + 1.
+/// Appends the decimal digits of an integer up to 2^53.
 #[inline]
-fn push_digits(out: &mut Vec<u8>, mut value: u64, negative: bool) {
-    let mut digits = [0_u8; 20];
-    let mut at = digits.len();
-    while value >= 100 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
-        value /= 100;
-    }
-    if value >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
-    } else {
-        at -= 1;
-        digits[at] = b'0' + value as u8;
-    }
-    if negative {
-        at -= 1;
-        digits[at] = b'-';
-    }
-    out.extend_from_slice(&digits[at..]);
+fn push_digits(out: &mut Out, value: u64, negative: bool) {
+    let room = out.room(24);
+    room[0] = b'-';
+    let length = usize::from(negative) + digits(&mut room[usize::from(negative)..], value);
+    out.advance(length);
 }
 
+/// Writes decimal digits to the front of a slice of at least 20 bytes; how many.
 #[inline]
-pub(super) fn push_u64(out: &mut Vec<u8>, value: u64) -> Result<(), CanonicalError> {
+fn digits(to: &mut [u8], mut value: u64) -> usize {
+    if value < 10 {
+        to[0] = b'0' + value as u8;
+        return 1;
+    }
+    let length = value.ilog10() as usize + 1;
+    let to = &mut to[..length];
+    let mut at = length;
+    while at >= 2 {
+        at -= 2;
+        to[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+        value /= 100;
+    }
+    if at == 1 {
+        to[0] = b'0' + value as u8;
+    }
+    length
+}
+
+pub(super) fn push_u64(out: &mut Out, value: u64) -> Result<(), CanonicalError> {
     if value <= EXACT {
         push_digits(out, value, false);
         return Ok(());
@@ -130,8 +168,7 @@ pub(super) fn push_u64(out: &mut Vec<u8>, value: u64) -> Result<(), CanonicalErr
     push_large(out, u128::from(value), false)
 }
 
-#[inline]
-pub(super) fn push_i64(out: &mut Vec<u8>, value: i64) -> Result<(), CanonicalError> {
+pub(super) fn push_i64(out: &mut Out, value: i64) -> Result<(), CanonicalError> {
     if value.unsigned_abs() <= EXACT {
         push_digits(out, value.unsigned_abs(), value < 0);
         return Ok(());
@@ -139,14 +176,14 @@ pub(super) fn push_i64(out: &mut Vec<u8>, value: i64) -> Result<(), CanonicalErr
     push_large(out, u128::from(value.unsigned_abs()), value < 0)
 }
 
-pub(super) fn push_u128(out: &mut Vec<u8>, value: u128) -> Result<(), CanonicalError> {
+pub(super) fn push_u128(out: &mut Out, value: u128) -> Result<(), CanonicalError> {
     match u64::try_from(value) {
         Ok(small) => push_u64(out, small),
         Err(_) => push_large(out, value, false),
     }
 }
 
-pub(super) fn push_i128(out: &mut Vec<u8>, value: i128) -> Result<(), CanonicalError> {
+pub(super) fn push_i128(out: &mut Out, value: i128) -> Result<(), CanonicalError> {
     match i64::try_from(value) {
         Ok(small) => push_i64(out, small),
         Err(_) => push_large(out, value.unsigned_abs(), value < 0),
@@ -155,7 +192,7 @@ pub(super) fn push_i128(out: &mut Vec<u8>, value: i128) -> Result<(), CanonicalE
 
 /// An integer beyond 2^53 is written as the double that it is, or refused when it is none.
 #[cold]
-fn push_large(out: &mut Vec<u8>, magnitude: u128, negative: bool) -> Result<(), CanonicalError> {
+fn push_large(out: &mut Out, magnitude: u128, negative: bool) -> Result<(), CanonicalError> {
     let double = magnitude as f64;
     // The cast back saturates at u128::MAX, which is odd and therefore no double: compare below it only.
     if magnitude == u128::MAX || double as u128 != magnitude {
@@ -164,22 +201,51 @@ fn push_large(out: &mut Vec<u8>, magnitude: u128, negative: bool) -> Result<(), 
     push_f64(out, if negative { -double } else { double })
 }
 
-#[inline]
-pub(super) fn push_f64(out: &mut Vec<u8>, value: f64) -> Result<(), CanonicalError> {
+pub(super) fn push_f64(out: &mut Out, value: f64) -> Result<(), CanonicalError> {
     // Whole numbers are common (counts, amounts in cents) and need no shortest-digits search.
     let whole = value as i64;
     if whole as f64 == value && whole.unsigned_abs() <= EXACT {
         push_digits(out, whole.unsigned_abs(), whole < 0);
         return Ok(());
     }
+    if push_short_decimal(out, value) {
+        return Ok(());
+    }
     check_finite(value.is_nan(), value.is_infinite())?;
-    out.extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
+    out.extend(ryu_js::Buffer::new().format_finite(value).as_bytes());
     Ok(())
 }
 
-/// A single is written by its own shortest digits (`0.1`), not by those of the double next to it.
+/// Appends a double that is a decimal of at most six places and fifteen digits: prices, rates, coordinates.
+///
+/// Doubles tell all decimals of fifteen digits apart, and division rounds correctly: when `scaled / 10^6` is the value,
+/// this decimal is the only one so short that reads back as it, and so the shortest.
 #[inline]
-pub(super) fn push_f32(out: &mut Vec<u8>, value: f32) -> Result<(), CanonicalError> {
+fn push_short_decimal(out: &mut Out, value: f64) -> bool {
+    const PLACES: u64 = 1_000_000;
+    let scaled = (value.abs() * PLACES as f64).round();
+    if !(1.0..1e15).contains(&scaled) || scaled / PLACES as f64 != value.abs() {
+        return false;
+    }
+    let scaled = scaled as u64;
+    let room = out.room(32);
+    room[0] = b'-';
+    let mut length = usize::from(value < 0.0);
+    length += digits(&mut room[length..], scaled / PLACES);
+    room[length] = b'.';
+    let mut places = scaled % PLACES;
+    let fraction = &mut room[length + 1..length + 7];
+    for pair in [4, 2, 0] {
+        fraction[pair..pair + 2].copy_from_slice(&PAIRS[(places % 100) as usize]);
+        places /= 100;
+    }
+    let zeros = fraction.iter().rev().take_while(|digit| **digit == b'0').count();
+    out.advance(length + 7 - zeros);
+    true
+}
+
+/// A single is written by its own shortest digits (`0.1`), not by those of the double next to it.
+pub(super) fn push_f32(out: &mut Out, value: f32) -> Result<(), CanonicalError> {
     let whole = value as i64;
     // Below 2^24 the shortest digits of a whole single are its digits.
     if whole as f32 == value && whole.unsigned_abs() <= 1 << 24 {
@@ -187,7 +253,7 @@ pub(super) fn push_f32(out: &mut Vec<u8>, value: f32) -> Result<(), CanonicalErr
         return Ok(());
     }
     check_finite(value.is_nan(), value.is_infinite())?;
-    out.extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
+    out.extend(ryu_js::Buffer::new().format_finite(value).as_bytes());
     Ok(())
 }
 
@@ -204,7 +270,7 @@ fn check_finite(nan: bool, infinite: bool) -> Result<(), CanonicalError> {
 
 /// A number that arrives as text (serde_json with `arbitrary_precision`): integers by the rule for integers,
 /// everything else as the nearest double.
-pub(super) fn push_number_text(out: &mut Vec<u8>, text: &str) -> Result<(), CanonicalError> {
+pub(super) fn push_number_text(out: &mut Out, text: &str) -> Result<(), CanonicalError> {
     let integer = !text.is_empty() && !text.contains(['.', 'e', 'E']);
     if integer {
         if let Ok(value) = text.parse::<i128>() {

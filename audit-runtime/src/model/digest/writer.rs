@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::buffer::{Buffer, Object};
 use super::error::{CanonicalError, DigestErrorCode, Segment};
 use super::hash::{DigestKey, keyed_digest_bytes};
+use super::out::Out;
 use super::serializer::{Serializer, write_display};
 use super::text;
 use super::value::Scope;
@@ -53,8 +54,19 @@ impl<'b> CanonicalWriter<'b> {
     #[inline]
     fn one_by(&mut self, write: impl FnOnce(&mut CanonicalWriter<'_>) -> Done) -> Done {
         let mut writer = CanonicalWriter { buffer: self.buffer, key: self.key, written: false };
-        write(&mut writer).map_err(|error| writer.buffer.refuse(error))?;
-        if writer.written { Ok(()) } else { Err(writer.malformed()) }
+        match write(&mut writer) {
+            Ok(()) if writer.written => Ok(()),
+            outcome => Err(writer.not_one(outcome)),
+        }
+    }
+
+    /// Refuses what was written in one place: an error, or nothing.
+    #[cold]
+    fn not_one(&mut self, outcome: Done) -> CanonicalError {
+        match outcome {
+            Err(error) => self.buffer.refuse(error),
+            Ok(()) => self.malformed(),
+        }
     }
 
     #[cold]
@@ -72,7 +84,7 @@ impl<'b> CanonicalWriter<'b> {
     }
 
     #[inline]
-    fn number(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Done) -> Done {
+    fn number(&mut self, write: impl FnOnce(&mut Out) -> Done) -> Done {
         self.begin()?;
         write(&mut self.buffer.out).map_err(|error| self.buffer.refuse(error))
     }
@@ -84,7 +96,7 @@ impl<'b> CanonicalWriter<'b> {
     #[inline]
     pub fn null(&mut self) -> Result<(), CanonicalError> {
         self.begin()?;
-        self.buffer.out.extend_from_slice(b"null");
+        self.buffer.out.extend(b"null");
         Ok(())
     }
 
@@ -95,7 +107,7 @@ impl<'b> CanonicalWriter<'b> {
     #[inline]
     pub fn bool(&mut self, value: bool) -> Result<(), CanonicalError> {
         self.begin()?;
-        self.buffer.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.buffer.out.extend(if value { b"true" } else { b"false" });
         Ok(())
     }
 
@@ -200,7 +212,7 @@ impl<'b> CanonicalWriter<'b> {
         };
         let start = self.buffer.out.len();
         self.one(value)?;
-        let digest = keyed_digest_bytes(Scope::Payload, key, &self.buffer.out[start..]);
+        let digest = keyed_digest_bytes(Scope::Payload, key, &self.buffer.out.as_slice()[start..]);
         self.buffer.out.truncate(start);
         text::push_string(&mut self.buffer.out, &digest.to_string());
         Ok(())
@@ -291,7 +303,11 @@ impl<'b> ObjectWriter<'b> {
         F: FnOnce(&mut CanonicalWriter<'_>) -> Result<(), CanonicalError>,
     {
         self.buffer.key(self.object, name);
-        CanonicalWriter::new(self.buffer, self.key).one_by(write).map_err(|error| error.within(Segment::Field(name)))
+        let mut writer = CanonicalWriter { buffer: self.buffer, key: self.key, written: false };
+        match write(&mut writer) {
+            Ok(()) if writer.written => Ok(()),
+            outcome => Err(writer.not_one(outcome).within(Segment::Field(name))),
+        }
     }
 
     /// Writes a field as the keyed digest of its value.
@@ -357,7 +373,11 @@ impl ArrayWriter<'_> {
         }
         let index = self.index;
         self.index += 1;
-        CanonicalWriter::new(self.buffer, self.key).one_by(write).map_err(|error| error.within(Segment::Item(index)))
+        let mut writer = CanonicalWriter { buffer: self.buffer, key: self.key, written: false };
+        match write(&mut writer) {
+            Ok(()) if writer.written => Ok(()),
+            outcome => Err(writer.not_one(outcome).within(Segment::Item(index))),
+        }
     }
 }
 

@@ -174,6 +174,35 @@ proptest! {
     }
 }
 
+/// Keys and texts of every length up to some blocks, backwards, with and without escapes, nested, and many of them.
+#[test]
+fn a10_every_length_survives_the_reordering() {
+    let mut object = serde_json::Map::new();
+    for length in (0..140).rev() {
+        let text: String = ('!'..='~').cycle().skip(length).take(length).collect();
+        let inner =
+            Backwards(vec![("z".repeat(length % 40), Value::from(length)), (String::new(), text.clone().into())]);
+        assert_eq!(canonical_json(&inner).expect("fine"), by_oracle(&inner));
+        object.insert(format!("{length:03}{text}"), text.into());
+    }
+    let entries = || object.clone().into_iter().rev().collect::<Vec<_>>();
+    assert_eq!(canonical_json(&Backwards(entries())).expect("fine"), by_oracle(&object));
+    let mut twice = entries();
+    twice.push(twice[70].clone());
+    assert!(canonical_json(&Backwards(twice)).is_err_and(|error| error.code() == DigestErrorCode::DuplicateKey));
+    let large = vec![Backwards(entries()); 200];
+    assert_eq!(canonical_json(&large).expect("fine"), by_oracle(&large));
+}
+
+#[derive(Clone)]
+struct Backwards(Vec<(String, Value)>);
+
+impl Serialize for Backwards {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
 /// Negative control: the comparison sees a swapped pair of keys and a number in another spelling.
 #[test]
 fn the_oracle_catches_a_wrong_form() {
