@@ -181,7 +181,7 @@ fn a10_every_length_survives_the_reordering() {
     for length in (0..140).rev() {
         let text: String = ('!'..='~').cycle().skip(length).take(length).collect();
         let inner =
-            Backwards(vec![("z".repeat(length % 40), Value::from(length)), (String::new(), text.clone().into())]);
+            Backwards(vec![("z".repeat(1 + length % 40), Value::from(length)), (String::new(), text.clone().into())]);
         assert_eq!(canonical_json(&inner).expect("fine"), by_oracle(&inner));
         object.insert(format!("{length:03}{text}"), text.into());
     }
