@@ -11,12 +11,25 @@
 pub mod model;
 
 pub mod clock;
+pub mod context;
 pub mod error;
+pub mod evidence;
+pub mod guard;
 pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod recorder;
 pub mod site;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use audit_macros::{audited, not_audited};
+pub use context::{AuditContext, InAuditContext, audit_context};
 pub use error::Error;
+pub use evidence::Evidence;
+pub use guard::Guard;
+pub use model::digest::{AuditDigest, Redacted};
 pub use model::{Id, RunId, StreamId};
+pub use site::{Catalogue, catalogue};

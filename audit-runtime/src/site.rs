@@ -1,18 +1,52 @@
-//! A site: the place in the code that declares a node. One static a site; everything in it is data.
+//! A site: the place in the code that declares a node. One static a site; everything in it is data. Sites register at
+//! link time, so the catalogue knows them before any of them ran.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::model::Durability;
 
 /// What an annotation asks for, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The options as written, for the catalogue and the SITE record.
     pub text: &'static str,
+    /// The node's name, when the annotation gives one.
+    pub node: Option<&'static str>,
+    /// What sort of node, when the annotation says so.
+    pub kind: Option<&'static str>,
     /// The least durability of its records; `None` is the recorder's default.
-    pub durable: Option<crate::model::Durability>,
+    pub durable: Option<Durability>,
     /// What happens when the audit itself fails.
     pub on_failure: OnFailure,
     /// The body has effects outside the process: its opening is on disk before it runs.
     pub external: bool,
+    /// Actions that a call declares.
+    pub expects: &'static [Expects],
+    /// Actions that a call acknowledges.
+    pub acknowledges: &'static [&'static str],
+}
+
+impl Options {
+    /// What an annotation without options asks for.
+    pub const NONE: Options = Options {
+        text: "",
+        node: None,
+        kind: None,
+        durable: None,
+        on_failure: OnFailure::Refuse,
+        external: false,
+        expects: &[],
+        acknowledges: &[],
+    };
+}
+
+/// A declared action with its deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expects {
+    /// The action's name.
+    pub action: &'static str,
+    /// From the entry to the deadline, ns.
+    pub within_ns: u64,
 }
 
 /// What the caller gets when the audit itself fails.
@@ -40,7 +74,7 @@ pub enum Form {
 /// A place in the code, known at link time.
 #[derive(Debug)]
 pub struct Site {
-    /// The function's name, with its type where it is a method.
+    /// The function's name, with its type where the annotation knows it.
     pub function: &'static str,
     /// The module's path.
     pub module: &'static str,
@@ -60,6 +94,8 @@ pub struct Site {
     pub options: Options,
     /// `recorder number << 32 | site number`: the number that the last recorder gave this site.
     pub(crate) cache: AtomicU64,
+    /// It was entered while no recorder was there.
+    pub(crate) missed: AtomicBool,
 }
 
 impl Site {
@@ -69,13 +105,13 @@ impl Site {
         function: &'static str,
         module: &'static str,
         place: (&'static str, u32, u32),
-        node: Option<&'static str>,
-        kind: Option<&'static str>,
         form: Form,
         options: Options,
     ) -> Site {
         let (file, line, column) = place;
-        Site { function, module, file, line, column, node, kind, form, options, cache: AtomicU64::new(0) }
+        let (node, kind) = (options.node, options.kind);
+        let (cache, missed) = (AtomicU64::new(0), AtomicBool::new(false));
+        Site { function, module, file, line, column, node, kind, form, options, cache, missed }
     }
 
     /// The node's name: the given one, else `module::function`.
@@ -96,4 +132,68 @@ impl Site {
     pub(crate) fn remember(&self, recorder: u32, number: u32) {
         self.cache.store(u64::from(recorder) << 32 | u64::from(number), Ordering::Relaxed);
     }
+}
+
+/// What expansions register: a site, or a function that is left out.
+#[doc(hidden)]
+pub enum Registered {
+    /// An audited function.
+    Site(&'static Site),
+    /// A function that is not audited, on purpose or by nature.
+    LeftOut(LeftOut),
+}
+
+inventory::collect!(Registered);
+
+/// A function that is not audited, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// The function's name, with its type where the annotation knows it.
+    pub function: &'static str,
+    /// The module's path.
+    pub module: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// Why: `skip`, `const fn`, `no body`, or the reason that stands with `#[not_audited]`.
+    pub reason: &'static str,
+}
+
+/// Everything that this program declares, known before any of it ran.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// Audited functions, in order of file, line and column.
+    pub sites: Vec<&'static Site>,
+    /// Functions that are not audited although an annotation covers them, in the same order.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Catalogue {
+    /// Each declared action with the site that declares it.
+    pub fn expectations(&self) -> impl Iterator<Item = (&'static Site, Expects)> + '_ {
+        self.sites.iter().flat_map(|site| site.options.expects.iter().map(move |expects| (*site, *expects)))
+    }
+
+    /// Each acknowledged action with the site that acknowledges it.
+    pub fn acknowledgements(&self) -> impl Iterator<Item = (&'static Site, &'static str)> + '_ {
+        self.sites.iter().flat_map(|site| site.options.acknowledges.iter().map(move |action| (*site, *action)))
+    }
+}
+
+/// Everything that is linked into this program and declared by an annotation.
+#[must_use]
+pub fn catalogue() -> Catalogue {
+    let mut all = Catalogue { sites: Vec::new(), left_out: Vec::new() };
+    for registered in inventory::iter::<Registered> {
+        match registered {
+            Registered::Site(site) => all.sites.push(site),
+            Registered::LeftOut(left_out) => all.left_out.push(*left_out),
+        }
+    }
+    all.sites.sort_by_key(|site| (site.file, site.line, site.column));
+    all.left_out.sort_by_key(|left_out| (left_out.file, left_out.line, left_out.column));
+    all
 }

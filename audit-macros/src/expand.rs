@@ -1,0 +1,334 @@
+//! Fourth step: ordinary Rust. A static site, an entry, the user's body as it was written; all thinking is done by
+//! functions of the runtime.
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, Type};
+
+use crate::attribute::Options;
+use crate::model::{self, Function, InPlace, Plan};
+
+/// Where expansions find the runtime.
+pub fn private(options: &Options) -> TokenStream {
+    let here = Span::mixed_site();
+    match &options.krate {
+        Some(path) => quote_spanned!(here=> #path::__private),
+        None => quote_spanned!(here=> ::audit_runtime::__private),
+    }
+}
+
+/// The function with its entry and its exit. `owner` is the type it belongs to, where that is known.
+pub fn function(function: &Function, options: &Options, owner: Option<&str>) -> TokenStream {
+    let Some(body) = &function.body else { return function.to_token_stream() };
+    let plan = model::plan(function);
+    let (inner_attrs, statements) = model::split_inner_attrs(body);
+    let cx = Context { function, options, private: private(options), here: Span::mixed_site() };
+    let site = cx.site(&plan, owner);
+    let inputs = cx.inputs();
+    let run = cx.run(&plan, &statements, body, inputs.is_some());
+    let mut block =
+        Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(cx.here=> #inner_attrs #site #inputs #run));
+    block.set_span(body.span());
+    let Function { attrs, vis, defaultness, sig, .. } = function;
+    quote_spanned!(cx.here=> #(#attrs)* #vis #defaultness #sig #block)
+}
+
+struct Context<'a> {
+    function: &'a Function,
+    options: &'a Options,
+    private: TokenStream,
+    here: Span,
+}
+
+impl Context<'_> {
+    /// The static that says where and what this is, registered at link time.
+    fn site(&self, plan: &Plan, owner: Option<&str>) -> TokenStream {
+        let (p, here, options) = (&self.private, self.here, self.options);
+        let ident = &self.function.sig.ident;
+        let name = quote::format_ident!("{ident}").to_string();
+        let name = name.strip_prefix("r#").unwrap_or(&name);
+        let name = owner.map_or_else(|| name.to_owned(), |owner| format!("{owner}::{name}"));
+        let (line, column) = place(ident.span());
+        let form = match plan {
+            Plan::Call | Plan::Inline | Plan::Never => quote_spanned!(here=> Sync),
+            Plan::Future | Plan::FutureNever | Plan::Makes { .. } => quote_spanned!(here=> Async),
+        };
+        let node = options.node.as_ref().map(|node| quote_spanned!(here=> , node: #p::Some(#node)));
+        let kind = options.kind.as_ref().map(|kind| {
+            let text = &kind.text;
+            quote_spanned!(here=> , kind: #p::Some(#text))
+        });
+        let durable = options.durable.as_ref().map(|word| {
+            let level = camel(&word.text, here);
+            quote_spanned!(here=> , durable: #p::Some(#p::Durability::#level))
+        });
+        let policy = options.on_audit_failure.as_ref().map(|word| {
+            let policy = camel(&word.text, here);
+            quote_spanned!(here=> , on_failure: #p::OnFailure::#policy)
+        });
+        let external = options
+            .effect
+            .as_ref()
+            .filter(|word| word.text == "external")
+            .map(|_| quote_spanned!(here=> , external: true));
+        let expects = (!options.expects.is_empty()).then(|| {
+            let actions = options.expects.iter().map(|e| &e.action);
+            let within = options.expects.iter().map(|e| e.within_ns);
+            quote_spanned!(here=> , expects: &[#(#p::Expects { action: #actions, within_ns: #within }),*])
+        });
+        let acknowledges = (!options.acknowledges.is_empty()).then(|| {
+            let actions = &options.acknowledges;
+            quote_spanned!(here=> , acknowledges: &[#(#actions),*])
+        });
+        let text = &options.text;
+        quote_spanned! {here=>
+            #p::site!(__AUDITED #form #name #line #column {
+                text: #text #node #kind #durable #policy #external #expects #acknowledges
+            });
+        }
+    }
+
+    /// What is read from the arguments before the body takes them.
+    fn inputs(&self) -> Option<TokenStream> {
+        let (p, here, options) = (&self.private, self.here, self.options);
+        let mut reads = TokenStream::new();
+        for (name, expr) in [("run", &options.run), ("token", &options.token), ("attempt", &options.attempt)] {
+            if let Some(expr) = expr {
+                let method = Ident::new(name, expr.span().resolved_at(here));
+                reads.extend(quote_spanned!(here=> __inputs.#method(&(#expr));));
+            }
+        }
+        for input in &options.digest {
+            let (key, base, members) = (input.key(), &input.base, &input.members);
+            let value = quote_spanned!(base.span()=> #base #(.#members)*);
+            reads.extend(self.digested(&key, &value, input.as_text, base.span()));
+        }
+        if options.digest_all.is_some() {
+            for param in model::params(&self.function.sig).iter().filter(|param| param.name != "self") {
+                let (key, name) = (param.name.to_string(), &param.name);
+                let cfgs = conditions(&param.attrs);
+                let read = self.digested(key.trim_start_matches("r#"), &name.to_token_stream(), false, name.span());
+                reads.extend(quote_spanned!(here=> #(#cfgs)* { #read }));
+            }
+        }
+        for (key, value) in &options.record {
+            let key = &key.text;
+            let at = value.span().resolved_at(here);
+            let read = quote_spanned!(at=> (&&#p::Recorded(&(#value))).recorded(__inputs, #key));
+            reads.extend(quote_spanned!(here=> { use #p::{RecordedAsValue as _, RecordedAsText as _}; #read; }));
+        }
+        let digests = !options.digest.is_empty() || options.digest_all.is_some();
+        let start = digests.then(|| quote_spanned!(here=> __inputs.digests();));
+        (!reads.is_empty() || digests).then(|| {
+            quote_spanned! {here=>
+                let __inputs = #p::inputs(&__AUDITED, |__inputs: &mut #p::Inputs| { #start #reads });
+            }
+        })
+    }
+
+    fn digested(&self, key: &str, value: &TokenStream, as_text: bool, span: Span) -> TokenStream {
+        let (p, here) = (&self.private, self.here);
+        if as_text {
+            return quote_spanned!(here=> __inputs.text_arg(#key, &#value););
+        }
+        let at = span.resolved_at(here);
+        let probe = quote_spanned!(at=> (&&&#p::Probe(&#value)).audit_value());
+        quote_spanned!(here=> { use #p::{ViaAuditDigest as _, ViaSerde as _, ViaNothing as _}; __inputs.arg(#key, &#probe); })
+    }
+
+    /// Reads the outcome off the output.
+    fn judge(&self, output: Option<&Type>) -> TokenStream {
+        let (p, here, options) = (&self.private, self.here, self.options);
+        let digest = options.digest_output.map(|span| {
+            let at = span.resolved_at(here);
+            let probe = quote_spanned!(at=> (&&&#p::Probe(__value)).audit_value());
+            quote_spanned! {here=>
+                {
+                    use #p::{OkOfResult as _, OkOfAny as _, ViaAuditDigest as _, ViaSerde as _, ViaNothing as _};
+                    if let #p::Some(__value) = (&&#p::Judged(__out)).value() {
+                        __end.output(&#probe);
+                    }
+                }
+            }
+        });
+        if output.is_some_and(model::is_plain) && digest.is_none() {
+            return quote_spanned!(here=> #p::returned);
+        }
+        let plain = output.is_some_and(model::is_plain);
+        let by_type = options.err.as_ref().is_some_and(|word| word.text == "type");
+        let judge = match (plain, by_type) {
+            (true, _) => TokenStream::new(),
+            (false, true) => quote_spanned!(here=> #p::judge_type!(__out __end);),
+            (false, false) => quote_spanned!(here=> #p::judge!(__out __end);),
+        };
+        quote_spanned!(here=> |__out, __end| { #judge #digest })
+    }
+
+    /// What is returned when the audit refuses.
+    fn refuse(&self, output: Option<&Type>) -> TokenStream {
+        let (p, here) = (&self.private, self.here);
+        match output {
+            Some(ty) if self.options.refuses() && !model::is_plain(ty) => {
+                let ty = ty.to_token_stream();
+                let at = spot(&ty).resolved_at(here);
+                let refusal = quote_spanned!(at=> (&&#p::Refusal::<#ty>::HERE).refuse(__error));
+                quote_spanned!(here=> |__error| { use #p::{RefuseByErr as _, RefuseByPanic as _}; #refusal })
+            }
+            _ => quote_spanned!(here=> #p::refuse_by_panic),
+        }
+    }
+
+    /// First statements of a moved body: all arguments are moved in, in the order in which a function drops them last.
+    fn take_arguments(&self) -> TokenStream {
+        let here = self.here;
+        let mut all = TokenStream::new();
+        for param in model::params(&self.function.sig).iter().rev() {
+            let (name, cfgs) = (&param.name, conditions(&param.attrs));
+            all.extend(quote_spanned!(here=> #(#cfgs)* #[allow(clippy::all, clippy::pedantic, clippy::restriction)] let _ = &#name;));
+        }
+        all
+    }
+
+    fn run(&self, plan: &Plan, statements: &TokenStream, body: &Group, inputs: bool) -> TokenStream {
+        let (p, here) = (&self.private, self.here);
+        let output = model::written_return(&self.function.sig.output);
+        let given = if inputs { quote_spanned!(here=> __inputs) } else { quote_spanned!(here=> #p::NONE) };
+        let moved = |first: TokenStream| {
+            let take = self.take_arguments();
+            let mut group = Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(here=> #first #take #statements));
+            group.set_span(body.span());
+            group
+        };
+        match plan {
+            Plan::Call => {
+                let (judge, refuse, moved) =
+                    (self.judge(Some(&output)), self.refuse(Some(&output)), moved(TokenStream::new()));
+                quote_spanned!(here=> #p::call::<#output, _>(&__AUDITED, #given, move || #moved, #judge, #refuse))
+            }
+            Plan::Never => {
+                let moved = moved(TokenStream::new());
+                quote_spanned!(here=> match #p::call::<#p::Never, _>(&__AUDITED, #given, move || #moved, #p::returned, #p::refuse_by_panic) {})
+            }
+            Plan::Inline => {
+                let (judge, refuse) = (self.judge(Some(&output)), self.refuse(Some(&output)));
+                let ascribed = (!matches!(output, Type::Infer(_))).then(|| quote_spanned!(here=> : #output));
+                let mut group = Group::new(proc_macro2::Delimiter::Brace, statements.clone());
+                group.set_span(body.span());
+                quote_spanned! {here=>
+                    let mut __entry = match #p::begin(&__AUDITED, #given) {
+                        #p::Ok(__entry) => __entry,
+                        #p::Err(__error) => return #p::refused(__error, #refuse),
+                    };
+                    let __out #ascribed = #group;
+                    #p::end(__entry, __out, #judge, #refuse)
+                }
+            }
+            Plan::Future => {
+                let (judge, refuse) = (self.judge(Some(&output)), self.refuse(Some(&output)));
+                let moved = moved(self.edge(&output));
+                quote_spanned!(here=> #p::future::<#output, _>(&__AUDITED, #given, async move #moved, #judge, #refuse).await)
+            }
+            Plan::FutureNever => {
+                let never: Type = syn::parse_quote!(#p::Never);
+                let moved = moved(self.edge(&never));
+                quote_spanned!(here=> match #p::future::<#never, _>(&__AUDITED, #given, async move #moved, #p::returned, #p::refuse_by_panic).await {})
+            }
+            Plan::Makes { output, boxed, in_place } => {
+                let (judge, refuse) = (self.judge(output.as_ref()), self.refuse(output.as_ref()));
+                let output = output.clone().unwrap_or_else(|| syn::parse_quote!(_));
+                match in_place {
+                    Some(InPlace { around, block }) => {
+                        let future = quote_spanned!(here=> #p::future::<#output, _>(&__AUDITED, #given, #block, #judge, #refuse));
+                        if around.is_empty() { future } else { quote_spanned!(here=> #around(#future)) }
+                    }
+                    None => {
+                        let moved = moved(TokenStream::new());
+                        let ty = if *boxed {
+                            model::written_return(&self.function.sig.output)
+                        } else {
+                            syn::parse_quote!(_)
+                        };
+                        let made = quote_spanned!(here=> #p::made::<#output, #ty, _>(&__AUDITED, #given, move || #moved, #judge, #refuse));
+                        if *boxed { quote_spanned!(here=> #p::Box::pin(#made)) } else { made }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives an async block its output type, so that early returns coerce and errors point at the user's code.
+    fn edge(&self, output: &Type) -> TokenStream {
+        let (p, here) = (&self.private, self.here);
+        match output {
+            Type::Infer(_) => TokenStream::new(),
+            output => quote_spanned!(here=> if let #p::Some(__edge) = #p::edge::<#output>() { return __edge; }),
+        }
+    }
+}
+
+/// The attributes of a parameter that decide whether it is there.
+fn conditions(attrs: &[Attribute]) -> Vec<&Attribute> {
+    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
+}
+
+/// A word of an option as the variant that it names.
+fn camel(word: &str, span: Span) -> Ident {
+    let mut chars = word.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    Ident::new(&first.into_iter().chain(chars).collect::<String>(), span)
+}
+
+/// The error type within a written result, else the whole: that is where a missing conversion is reported.
+fn spot(ty: &TokenStream) -> Span {
+    let mut first = None;
+    for tree in ty.clone() {
+        first.get_or_insert(tree.span());
+        if let TokenTree::Ident(ident) = &tree
+            && ident.to_string().ends_with("Result")
+        {
+            return ident.span();
+        }
+    }
+    first.unwrap_or_else(Span::call_site)
+}
+
+/// Line and column of the function's name; 0 where the compiler does not tell.
+fn place(span: Span) -> (u32, u32) {
+    if !proc_macro::is_available() {
+        return (0, 0);
+    }
+    let (here, call) = (span.unwrap(), proc_macro::Span::call_site());
+    if here.file() != call.file() {
+        return (0, 0);
+    }
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(0);
+    (narrow(here.line()), narrow(here.column()))
+}
+
+/// A function that is left out on purpose, listed in the catalogue.
+pub fn left_out(function: &Function, private: &TokenStream, owner: Option<&str>, reason: &str) -> TokenStream {
+    let here = Span::mixed_site();
+    let ident = function.sig.ident.to_string();
+    let name = owner.map_or_else(|| ident.clone(), |owner| format!("{owner}::{ident}"));
+    let (line, column) = place(function.sig.ident.span());
+    quote_spanned!(here=> #private::left_out!(#name #line #column #reason);)
+}
+
+/// The same, with the entry inside the function's own body.
+pub fn function_left_out(function: &Function, private: &TokenStream, reason: &str) -> TokenStream {
+    let Some(body) = &function.body else { return function.to_token_stream() };
+    let (inner_attrs, statements) = model::split_inner_attrs(body);
+    let entry = left_out(function, private, None, reason);
+    let mut group =
+        Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(Span::mixed_site()=> #inner_attrs #entry #statements));
+    group.set_span(body.span());
+    let Function { attrs, vis, defaultness, sig, .. } = function;
+    quote_spanned!(Span::mixed_site()=> #(#attrs)* #vis #defaultness #sig #group)
+}
+
+/// The name of the type that owns a method.
+pub fn owner_name(ty: &Type) -> String {
+    let Type::Path(path) = ty else { return crate::attribute::one_line(&ty.to_token_stream()).replace(' ', "") };
+    path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! An open node state: how it is opened for sync code and futures alike, and how a policy answers when it cannot be.
+
+use super::end::End;
+use super::hook;
+use super::inputs::Inputs;
+use crate::context::{self, Ambient, Place};
+use crate::error::Error;
+use crate::model::Id;
+use crate::recorder::{OpenState, Opened, Pending, Recorder, Refused};
+use crate::site::{OnFailure, Site};
+
+/// What became of asking for an entry.
+pub(crate) enum Asked {
+    /// It is appended; the body may run once it is acknowledged.
+    Opened(Box<Opening>),
+    /// The body runs without a record.
+    Unaudited,
+}
+
+/// An entry on its way.
+pub(crate) struct Opening {
+    pub(crate) recorder: Recorder,
+    pub(crate) opened: Opened,
+    pub(crate) pending: Pending,
+}
+
+impl Opening {
+    /// What is current inside the body.
+    pub(crate) fn ambient(&self) -> Ambient {
+        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id }
+    }
+}
+
+/// Asks for an entry at this site, with what is current now.
+///
+/// # Errors
+/// Why the body must not run, with the policy already applied: under `degrade` this never fails but for
+/// `AUDIT_REQUIRED`, under `panic` it panics.
+pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Asked, Error> {
+    let ambient = if context::is_off() { Ambient::NOTHING } else { context::ambient() };
+    let Some(recorder) = ambient.recorder.clone().or_else(context::installed) else {
+        return match context::admit(site) {
+            Ok(()) => Ok(Asked::Unaudited),
+            Err(error) => answer(site, None, error),
+        };
+    };
+    let empty = Inputs::none();
+    let inputs = inputs.as_deref().unwrap_or(&empty);
+    let mut place = context::place(recorder.number(), &ambient);
+    if let Some(run) = inputs.run
+        && run != place.run
+    {
+        place = Place { run, parent: Id::NONE, unattributed: false };
+    }
+    match open(site, &recorder, &place, inputs) {
+        Ok((opened, pending)) => Ok(Asked::Opened(Box::new(Opening { recorder, opened, pending }))),
+        Err(error) => {
+            if !matches!(site.options.on_failure, OnFailure::Degrade) {
+                let reason = error.to_string();
+                let asked = inputs.refused.is_some().then_some(&inputs.slot);
+                recorder.refusal(&Refused {
+                    site: Some(site),
+                    run: place.run,
+                    parent: place.parent,
+                    code: error.code(),
+                    reason: &reason,
+                    input: asked,
+                });
+            }
+            answer(site, Some(&recorder), error)
+        }
+    }
+}
+
+fn open(site: &'static Site, recorder: &Recorder, place: &Place, inputs: &Inputs) -> Result<(Opened, Pending), Error> {
+    if let Some(refused) = &inputs.refused {
+        return Err(refused.clone());
+    }
+    recorder.open_state(&OpenState {
+        site: Some(site),
+        node: None,
+        run: place.run,
+        parent: place.parent,
+        attempt: inputs.attempt,
+        input: &inputs.slot,
+        recorded: inputs.recorded().as_deref(),
+        unattributed: place.unattributed,
+        durability: site.options.durable,
+        external: site.options.external,
+    })
+}
+
+/// What the site's policy makes of an audit error before the body.
+pub(crate) fn answer(site: &'static Site, recorder: Option<&Recorder>, error: Error) -> Result<Asked, Error> {
+    match (site.options.on_failure, recorder) {
+        (OnFailure::Degrade, Some(recorder)) => {
+            recorder.gap(site);
+            Ok(Asked::Unaudited)
+        }
+        (OnFailure::Degrade, None) => {
+            context::count(site);
+            Ok(Asked::Unaudited)
+        }
+        (OnFailure::Panic, _) => std::panic::panic_any(error),
+        (OnFailure::Refuse, _) => Err(error),
+    }
+}
+
+/// What the site's policy makes of an audit error behind the body: `None` lets the value pass.
+pub(crate) fn answer_late(site: &'static Site, recorder: &Recorder, error: Error) -> Option<Error> {
+    match site.options.on_failure {
+        OnFailure::Degrade => {
+            recorder.gap(site);
+            None
+        }
+        OnFailure::Panic => std::panic::panic_any(error),
+        OnFailure::Refuse => Some(error),
+    }
+}
+
+/// A synchronous entry: open, current, ended exactly once. Dropped without an end, its body unwound.
+pub struct Entry {
+    site: &'static Site,
+    open: Option<Open>,
+}
+
+/// Boxed nowhere: it lives in the frame of the call.
+struct Open {
+    recorder: Recorder,
+    opened: Opened,
+    before: Ambient,
+}
+
+impl Entry {
+    /// An entry that leaves no record.
+    #[inline]
+    pub(crate) fn unaudited(site: &'static Site) -> Entry {
+        Entry { site, open: None }
+    }
+
+    /// Whether there is something to end.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Opens and makes current. Returns when the opening is acknowledged.
+    pub(crate) fn enter(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
+        let opening = match ask(site, inputs)? {
+            Asked::Unaudited => return Ok(Entry::unaudited(site)),
+            Asked::Opened(opening) => opening,
+        };
+        let current = opening.ambient();
+        let Opening { recorder, opened, pending } = *opening;
+        if let Err(error) = recorder.wait(pending) {
+            return answer(site, Some(&recorder), error).map(|_| Entry::unaudited(site));
+        }
+        hook::opened(&recorder, &opened);
+        let before = context::replace(current);
+        Ok(Entry { site, open: Some(Open { recorder, opened, before }) })
+    }
+
+    /// Ends it. Returns when the terminal is acknowledged.
+    ///
+    /// # Errors
+    /// In doubt: the body ran, but its end is not recorded, or is recorded as an output that could not be digested.
+    pub(crate) fn end(&mut self, mut end: End) -> Result<(), Error> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let recorder = open.recorder.clone();
+        let closed = open.close(&end);
+        match closed.err().or_else(|| end.in_doubt()) {
+            Some(error) => answer_late(self.site, &recorder, error).map_or(Ok(()), Err),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes it open for a future that was made by an audited function: it ends with that future.
+    pub(crate) fn hand_over(mut self) -> Option<(Recorder, Opened)> {
+        let Open { recorder, opened, before } = self.open.take()?;
+        hook::closed(&opened);
+        drop(context::replace(before));
+        Some((recorder, opened))
+    }
+}
+
+impl Open {
+    fn close(self, end: &End) -> Result<(), Error> {
+        let Open { recorder, opened, before } = self;
+        hook::closed(&opened);
+        let written = recorder.close_state(&opened, &end.close()).and_then(|pending| recorder.wait(pending));
+        drop(context::replace(before));
+        written
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            // The failure, if any, is in the recorder's poison slot; the panic goes on as it was.
+            drop(open.close(&End::panicked()));
+        }
+    }
+}

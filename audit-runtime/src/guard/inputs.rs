@@ -1,0 +1,168 @@
+//! What is read from the arguments before the body takes them: digests, recorded values, run, token, attempt. Read
+//! exactly once; a panic in the user's code that is read here becomes a refusal.
+
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::end;
+use crate::context;
+use crate::error::{Code, Error};
+use crate::model::RunId;
+use crate::model::cbor::{self, Value};
+use crate::model::digest::{Absence, ArgsDigest, AuditDigest, Slot};
+use crate::recorder::{Run, RunHandle};
+use crate::site::Site;
+
+/// Values that were read for one entry.
+pub struct Inputs {
+    digest: Option<ArgsDigest<'static>>,
+    pub(crate) slot: Slot,
+    recorded: Vec<(Value, Value)>,
+    pub(crate) run: Option<RunId>,
+    pub(crate) attempt: u32,
+    pub(crate) refused: Option<Error>,
+}
+
+impl Inputs {
+    pub(crate) const fn none() -> Inputs {
+        Inputs { digest: None, slot: Slot::NOT_REQUESTED, recorded: Vec::new(), run: None, attempt: 0, refused: None }
+    }
+
+    /// Digests follow.
+    pub fn digests(&mut self) {
+        self.digest = Some(ArgsDigest::new(None));
+    }
+
+    /// Digests one argument.
+    pub fn arg(&mut self, name: &'static str, value: &dyn AuditDigest) {
+        if let Some(digest) = &mut self.digest {
+            digest.arg(name, value);
+        }
+    }
+
+    /// Digests the text of one argument.
+    pub fn text_arg(&mut self, name: &'static str, value: &dyn Display) {
+        if let Some(digest) = &mut self.digest {
+            digest.text_arg(name, value);
+        }
+    }
+
+    /// Keeps one value as it is.
+    pub fn record(&mut self, key: &'static str, value: Value) {
+        self.recorded.push((Value::Text(key.to_owned()), value));
+    }
+
+    /// The run that the entry belongs to.
+    pub fn run(&mut self, run: &(impl BelongsToRun + ?Sized)) {
+        self.run = Some(run.audit_run());
+    }
+
+    /// The token that visits the node.
+    pub fn token(&mut self, token: &(impl Display + ?Sized)) {
+        self.record("token", Value::Text(end::text_of(&format_args!("{token}"))));
+    }
+
+    /// The ordinal of the attempt.
+    pub fn attempt<N: Copy + TryInto<u32>>(&mut self, attempt: &N) {
+        match (*attempt).try_into() {
+            Ok(attempt) => self.attempt = attempt,
+            Err(_) => {
+                let error =
+                    Error::new(Code::BadOption, "reading `attempt`").detail("attempts are counted from 0 to 2^32 - 1");
+                self.refused.get_or_insert(error);
+            }
+        }
+    }
+
+    fn settle(&mut self, site: &'static Site) {
+        let Some(digest) = self.digest.take() else { return };
+        match digest.finish() {
+            Ok(digest) => self.slot = Slot::from(digest),
+            Err(refusal) => {
+                let error = Error::new(Code::NotDigestible, format!("digesting the arguments of {}", site.node_name()));
+                self.slot = Slot::Absent(Absence::NotSerialisable(refusal.code()));
+                self.refused.get_or_insert(error.detail(refusal.to_string()));
+            }
+        }
+    }
+
+    /// The recorded values as an encoded map.
+    pub(crate) fn recorded(&self) -> Option<Vec<u8>> {
+        if self.recorded.is_empty() {
+            return None;
+        }
+        let mut out = Vec::new();
+        cbor::encode(&mut out, &Value::Map(self.recorded.clone()));
+        Some(out)
+    }
+}
+
+/// Reads the inputs of an entry, if anybody is there to record them.
+#[inline]
+pub fn inputs(site: &'static Site, read: impl FnOnce(&mut Inputs)) -> Option<Box<Inputs>> {
+    if context::is_off() {
+        return None;
+    }
+    let mut read = Some(read);
+    read_inputs(site, &mut |inputs| {
+        if let Some(read) = read.take() {
+            read(inputs);
+        }
+    })
+}
+
+fn read_inputs(site: &'static Site, read: &mut dyn FnMut(&mut Inputs)) -> Option<Box<Inputs>> {
+    context::current_recorder()?;
+    let mut inputs = Box::new(Inputs::none());
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        read(&mut inputs);
+        inputs.settle(site);
+    }));
+    if let Err(payload) = outcome {
+        let error = Error::new(Code::ArgumentPanicked, format!("reading the arguments of {}", site.node_name()));
+        let error = error.detail(end::scrubbed(&end::payload_text(&*payload)));
+        super::hook::forget_last();
+        inputs.digest = None;
+        if inputs.slot == Slot::NOT_REQUESTED {
+            use crate::model::digest::DigestErrorCode;
+            inputs.slot = Slot::Absent(Absence::NotSerialisable(DigestErrorCode::SerializePanicked));
+        }
+        inputs.refused = Some(error);
+    }
+    Some(inputs)
+}
+
+/// What `run = …` accepts.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no run",
+    label = "a run belongs here",
+    note = "give a `Run`, its `handle()` or its `id()`"
+)]
+pub trait BelongsToRun {
+    /// The run's id.
+    fn audit_run(&self) -> RunId;
+}
+
+impl BelongsToRun for RunId {
+    fn audit_run(&self) -> RunId {
+        *self
+    }
+}
+
+impl BelongsToRun for Run {
+    fn audit_run(&self) -> RunId {
+        self.id()
+    }
+}
+
+impl BelongsToRun for RunHandle {
+    fn audit_run(&self) -> RunId {
+        self.id()
+    }
+}
+
+impl<T: BelongsToRun + ?Sized> BelongsToRun for &T {
+    fn audit_run(&self) -> RunId {
+        (**self).audit_run()
+    }
+}

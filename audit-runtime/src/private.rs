@@ -1,0 +1,423 @@
+//! What expansions call. Not for people: names and signatures change with the macros.
+//!
+//! Types are told apart by automatic reference: of two traits with one method, the one whose `Self` needs fewer
+//! references removed is found first. `(&&Judged(&out)).failure()` is a `Result`'s where the output is one, and nobody's
+//! otherwise.
+
+use std::fmt::Display;
+use std::marker::PhantomData;
+use std::task::Poll;
+
+pub use std::boxed::Box;
+pub use std::option::Option::{self, None, Some};
+pub use std::result::Result::{self, Err, Ok};
+
+pub use crate::guard::call::{begin, call, end};
+pub use crate::guard::end::End;
+pub use crate::guard::future::{future, made};
+pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
+pub use crate::model::Durability;
+pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
+pub use crate::site::{Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
+pub use inventory;
+
+pub use crate::{
+    __audited_judge as judge, __audited_judge_type as judge_type, __audited_left_out as left_out,
+    __audited_site as site,
+};
+
+use crate::error::Error;
+use crate::guard::end::text_of;
+use crate::model::cbor::Value;
+
+/// The value of a body that never returns.
+pub use std::convert::Infallible as Never;
+
+/// No inputs were asked for.
+pub const NONE: Option<Box<Inputs>> = None;
+
+/// No value, of a type that an async block thereby learns.
+#[inline]
+pub fn edge<T>() -> Option<T> {
+    None
+}
+
+/// The judge of an output that can only be a return.
+pub fn returned<R>(_: &R, _: &mut End) {}
+
+/// The answer to a refusal where no error can carry it.
+#[cold]
+pub fn refuse_by_panic<R>(error: Error) -> R {
+    std::panic::panic_any(error)
+}
+
+/// Calls a refusal with its types tied together.
+#[cold]
+pub fn refused<R>(error: Error, refuse: fn(Error) -> R) -> R {
+    refuse(error)
+}
+
+/// An output, to be judged by its type.
+pub struct Judged<'a, T: ?Sized>(pub &'a T);
+
+/// Outputs that can hold an error.
+pub trait FailureOfResult<'a> {
+    /// The error's type.
+    type Error: 'a;
+    /// The error, if it is one.
+    fn failure(&self) -> Option<&'a Self::Error>;
+}
+
+/// All other outputs.
+pub trait FailureOfAny<'a> {
+    /// Never an error.
+    fn failure(&self) -> Option<&'a Never>;
+}
+
+impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Result<T, E>> {
+    type Error = E;
+    #[inline]
+    fn failure(&self) -> Option<&'a E> {
+        self.0.as_ref().err()
+    }
+}
+
+impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Option<Result<T, E>>> {
+    type Error = E;
+    fn failure(&self) -> Option<&'a E> {
+        self.0.as_ref()?.as_ref().err()
+    }
+}
+
+impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Poll<Result<T, E>>> {
+    type Error = E;
+    fn failure(&self) -> Option<&'a E> {
+        match self.0 {
+            Poll::Ready(Err(error)) => Some(error),
+            Poll::Ready(Ok(_)) | Poll::Pending => None,
+        }
+    }
+}
+
+impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Poll<Option<Result<T, E>>>> {
+    type Error = E;
+    fn failure(&self) -> Option<&'a E> {
+        match self.0 {
+            Poll::Ready(Some(Err(error))) => Some(error),
+            Poll::Ready(Some(Ok(_)) | None) | Poll::Pending => None,
+        }
+    }
+}
+
+impl<'a, T: ?Sized> FailureOfAny<'a> for Judged<'a, T> {
+    #[inline]
+    fn failure(&self) -> Option<&'a Never> {
+        None
+    }
+}
+
+/// The value of a `Result` that is one.
+pub trait OkOfResult<'a> {
+    /// Its type.
+    type Value: ?Sized + 'a;
+    /// The value.
+    fn value(&self) -> Option<&'a Self::Value>;
+}
+
+/// All other outputs are values.
+pub trait OkOfAny<'a> {
+    /// Its type.
+    type Value: ?Sized + 'a;
+    /// The value.
+    fn value(&self) -> Option<&'a Self::Value>;
+}
+
+impl<'a, T: 'a, E> OkOfResult<'a> for &Judged<'a, Result<T, E>> {
+    type Value = T;
+    fn value(&self) -> Option<&'a T> {
+        self.0.as_ref().ok()
+    }
+}
+
+impl<'a, T: ?Sized + 'a> OkOfAny<'a> for Judged<'a, T> {
+    type Value = T;
+    fn value(&self) -> Option<&'a T> {
+        Some(self.0)
+    }
+}
+
+/// An error, to be described by what its type can do.
+pub struct Described<'a, E>(pub &'a E);
+
+/// Errors with a text.
+pub trait TextOfDisplay {
+    /// The text, scrubbed and cut.
+    fn text(&self) -> Option<String>;
+}
+
+/// Errors without one.
+pub trait TextOfAny {
+    /// No text.
+    fn text(&self) -> Option<String>;
+}
+
+impl<E: Display> TextOfDisplay for &Described<'_, E> {
+    fn text(&self) -> Option<String> {
+        Some(text_of(self.0))
+    }
+}
+
+impl<E> TextOfAny for Described<'_, E> {
+    fn text(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Errors that name their variant.
+pub trait CodeOfEvidence {
+    /// The code.
+    fn code(&self) -> Option<String>;
+}
+
+/// Errors that do not.
+pub trait CodeOfAny {
+    /// No code.
+    fn code(&self) -> Option<String>;
+}
+
+impl<E: crate::Evidence> CodeOfEvidence for &Described<'_, E> {
+    fn code(&self) -> Option<String> {
+        Some(self.0.error_code().to_owned())
+    }
+}
+
+impl<E> CodeOfAny for Described<'_, E> {
+    fn code(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Tells the end of a body that returned an error.
+pub fn errored<E>(end: &mut End, _: &E, text: Option<String>, code: Option<String>) {
+    end.errored(text, std::any::type_name::<E>(), code);
+}
+
+/// The output type of a function that may have to be refused.
+pub struct Refusal<R>(PhantomData<fn() -> R>);
+
+impl<R> Refusal<R> {
+    /// The only value.
+    pub const HERE: Refusal<R> = Refusal(PhantomData);
+}
+
+/// Outputs that can carry an audit error.
+pub trait RefuseByErr {
+    /// The output.
+    type Output;
+    /// The error's type.
+    type Error;
+    /// The refusal as an `Err`.
+    fn refuse(&self, error: Error) -> Self::Output
+    where
+        Self::Error: CarriesAuditError;
+}
+
+/// All other outputs.
+pub trait RefuseByPanic {
+    /// The output.
+    type Output;
+    /// Panics with the refusal.
+    fn refuse(&self, error: Error) -> Self::Output;
+}
+
+impl<T, E> RefuseByErr for &Refusal<Result<T, E>> {
+    type Output = Result<T, E>;
+    type Error = E;
+    #[cold]
+    fn refuse(&self, error: Error) -> Result<T, E>
+    where
+        E: CarriesAuditError,
+    {
+        Err(E::carry(error))
+    }
+}
+
+impl<R> RefuseByPanic for Refusal<R> {
+    type Output = R;
+    #[cold]
+    fn refuse(&self, error: Error) -> R {
+        std::panic::panic_any(error)
+    }
+}
+
+/// An error type into which an audit error can be made.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot carry an audit error, so a refused call would have nothing to return",
+    label = "the error type of this audited function",
+    note = "first cure: write `impl From<audit_runtime::Error> for {Self}`",
+    note = "second cure: `#[audited(on_audit_failure = panic)]` panics with the audit error",
+    note = "third cure: `#[audited(on_audit_failure = degrade)]` runs the body and leaves a counted gap"
+)]
+pub trait CarriesAuditError {
+    /// The audit error in this type's clothes.
+    fn carry(error: Error) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Error>> CarriesAuditError for E {
+    fn carry(error: Error) -> E {
+        E::from(error)
+    }
+}
+
+/// A value that `record(..)` keeps.
+pub struct Recorded<'a, T: ?Sized>(pub &'a T);
+
+/// Values with a form of their own in the record.
+pub trait RecordedAsValue {
+    /// Keeps it.
+    fn recorded(&self, inputs: &mut Inputs, key: &'static str);
+}
+
+/// Values that are kept as text.
+pub trait RecordedAsText<T: ?Sized> {
+    /// Keeps its scrubbed text.
+    fn recorded(&self, inputs: &mut Inputs, key: &'static str)
+    where
+        T: Recordable;
+}
+
+impl<T: Plain + ?Sized> RecordedAsValue for &Recorded<'_, T> {
+    fn recorded(&self, inputs: &mut Inputs, key: &'static str) {
+        inputs.record(key, self.0.plain());
+    }
+}
+
+impl<T: ?Sized> RecordedAsText<T> for Recorded<'_, T> {
+    fn recorded(&self, inputs: &mut Inputs, key: &'static str)
+    where
+        T: Recordable,
+    {
+        inputs.record(key, Value::Text(self.0.recordable()));
+    }
+}
+
+/// Values with a form of their own.
+pub trait Plain {
+    /// The form.
+    fn plain(&self) -> Value;
+}
+
+/// What `record(key = expr)` can keep as text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be recorded",
+    label = "a recorded value is a number, a truth value or has a text",
+    note = "implement `Display` for it, record one of its fields, or digest it with `digest(..)`"
+)]
+pub trait Recordable {
+    /// The text.
+    fn recordable(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> Recordable for T {
+    fn recordable(&self) -> String {
+        text_of(&self)
+    }
+}
+
+macro_rules! plain {
+    ($($ty:ty)*, $from:expr) => { $(impl Plain for $ty {
+        fn plain(&self) -> Value { ($from)(*self) }
+    })* };
+}
+plain!(u8 u16 u32 u64, |n| Value::Uint(u64::from(n)));
+plain!(i8 i16 i32 i64, |n| {
+    let n = i64::from(n);
+    u64::try_from(n).map_or(Value::Int(n), Value::Uint)
+});
+plain!(usize, |n| Value::Uint(n as u64));
+plain!(isize, |n: isize| u64::try_from(n).map_or(Value::Int(n as i64), Value::Uint));
+plain!(bool, Value::Bool);
+plain!(f32 f64, |x| Value::Float(f64::from(x)));
+
+impl<T: Plain> Plain for Option<T> {
+    fn plain(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Plain::plain)
+    }
+}
+
+impl<T: Plain + ?Sized> Plain for &T {
+    fn plain(&self) -> Value {
+        (**self).plain()
+    }
+}
+
+/// Declares and registers a site.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_site {
+    ($name:ident $form:ident $function:literal 0u32 0u32 { $($fields:tt)* }) => {
+        $crate::__audited_site!(@ $name $form $function (::core::line!()) (::core::column!()) { $($fields)* });
+    };
+    ($name:ident $form:ident $function:literal $line:literal $column:literal { $($fields:tt)* }) => {
+        $crate::__audited_site!(@ $name $form $function ($line) ($column) { $($fields)* });
+    };
+    (@ $name:ident $form:ident $function:literal ($line:expr) ($column:expr) { $($fields:tt)* }) => {
+        static $name: $crate::__private::Site = $crate::__private::Site::new(
+            $function,
+            ::core::module_path!(),
+            (::core::file!(), $line, $column),
+            $crate::__private::Form::$form,
+            $crate::__private::Options { $($fields)*, ..$crate::__private::Options::NONE },
+        );
+        $crate::__private::inventory::submit! { $crate::__private::Registered::Site(&$name) }
+    };
+}
+
+/// Registers a function that is left out.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_left_out {
+    ($function:literal $line:literal $column:literal $reason:literal) => {
+        $crate::__private::inventory::submit! {
+            $crate::__private::Registered::LeftOut($crate::__private::LeftOut {
+                function: $function,
+                module: ::core::module_path!(),
+                file: ::core::file!(),
+                line: $line,
+                column: $column,
+                reason: $reason,
+            })
+        }
+    };
+}
+
+/// Reads the outcome off an output: an error with its text, or a return.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_judge {
+    ($out:ident $end:ident) => {{
+        use $crate::__private::{
+            CodeOfAny as _, CodeOfEvidence as _, FailureOfAny as _, FailureOfResult as _, TextOfAny as _,
+            TextOfDisplay as _,
+        };
+        if let $crate::__private::Some(error) = (&&$crate::__private::Judged($out)).failure() {
+            let error = $crate::__private::Described(error);
+            $crate::__private::errored($end, error.0, (&&error).text(), (&&error).code());
+        }
+    }};
+}
+
+/// As [`__audited_judge`], with the error's type in the place of its text.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_judge_type {
+    ($out:ident $end:ident) => {{
+        use $crate::__private::{CodeOfAny as _, CodeOfEvidence as _, FailureOfAny as _, FailureOfResult as _};
+        if let $crate::__private::Some(error) = (&&$crate::__private::Judged($out)).failure() {
+            let error = $crate::__private::Described(error);
+            $crate::__private::errored($end, error.0, $crate::__private::None, (&&error).code());
+        }
+    }};
+}
