@@ -16,6 +16,7 @@
 //! | `call` | a body that is a closure |
 //! | `future` | a body that is a future |
 //! | `hand` | guards taken by hand |
+//! | `scope` | a recorder or a run for a closure or a future |
 //! | `hook` | the panic hook: sees panics before unwinding begins |
 
 pub(crate) mod call;
@@ -25,5 +26,6 @@ pub(crate) mod future;
 pub(crate) mod hand;
 pub(crate) mod hook;
 pub(crate) mod inputs;
+mod scope;
 
 pub use hand::Guard;
