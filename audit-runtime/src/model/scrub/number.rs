@@ -30,9 +30,6 @@ struct Groups<'b> {
 }
 
 pub(super) fn number(bytes: &[u8], at: usize) -> Option<Found> {
-    if at > 0 && bytes[at - 1].is_ascii_alphanumeric() {
-        return None;
-    }
     // The digits behind a decimal point are not a number of their own.
     if at > 1 && bytes[at - 1] == b'.' && bytes[at - 2].is_ascii_digit() {
         return None;

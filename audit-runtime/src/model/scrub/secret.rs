@@ -66,9 +66,6 @@ fn run(bytes: &[u8], from: usize, part: impl Fn(u8) -> bool) -> usize {
 /// A credential that starts here by its look.
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<Found> {
     let before = if at == 0 { b' ' } else { bytes[at - 1] };
-    if before.is_ascii_alphanumeric() {
-        return None;
-    }
     match bytes[at] {
         b'e' => jwt(bytes, at, before),
         b'b' | b'B' => scheme(bytes, at),
