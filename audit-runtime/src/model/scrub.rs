@@ -89,9 +89,9 @@ pub fn scrub(text: &str) -> Cow<'_, str> {
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
         let trigger = TRIGGERS[usize::from(*byte)];
-        let inside = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
         // Most bytes of most texts end here: a word and a number are looked at from their start only.
-        if trigger == Trigger::None || (inside && matches!(trigger, Trigger::Word | Trigger::Number)) {
+        let from_start = matches!(trigger, Trigger::Word | Trigger::Number);
+        if trigger == Trigger::None || (from_start && at > 0 && bytes[at - 1].is_ascii_alphanumeric()) {
             at += 1;
             continue;
         }

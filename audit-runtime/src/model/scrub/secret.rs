@@ -6,7 +6,7 @@ use super::Found;
 pub(super) const WORD_STARTS: &[u8] = b"sprAgxehndbBSG";
 
 /// Prefix, and how many characters must follow at least.
-const PREFIXES: [(&[u8], usize); 20] = [
+pub(super) const PREFIXES: [(&[u8], usize); 20] = [
     (b"ghp_", 8),
     (b"gho_", 8),
     (b"ghu_", 8),
@@ -77,6 +77,11 @@ pub(super) fn word(bytes: &[u8], at: usize) -> Option<Found> {
 
 fn prefixed(bytes: &[u8], at: usize) -> Option<Found> {
     let rest = &bytes[at..];
+    // Two letters tell nearly every ordinary word from a prefix.
+    let pairs = [b"gh", b"gi", b"gl", b"xo", b"sk", b"rk", b"pk", b"AI", b"np", b"do"];
+    if !rest.first_chunk::<2>().is_some_and(|pair| pairs.contains(&pair)) {
+        return None;
+    }
     let (prefix, least) = PREFIXES.iter().find(|(prefix, _)| rest.starts_with(prefix))?;
     let end = run(bytes, at + prefix.len(), in_token);
     (end - at - prefix.len() >= *least).then_some(Found { range: at..end, mark: "[key]" })

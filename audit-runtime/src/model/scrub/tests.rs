@@ -80,6 +80,15 @@ fn p12_secrets_do_not_survive() {
     }
 }
 
+/// Every prefix of a key is met by the quick look at its first two letters.
+#[test]
+fn p12_every_key_prefix_is_found() {
+    for (prefix, least) in super::secret::PREFIXES {
+        let key = format!("{}{}", String::from_utf8_lossy(prefix), "a1".repeat(least));
+        assert_eq!(scrub(&format!("use {key}!")), "use [key]!");
+    }
+}
+
 /// Negative control of the marks: innocent texts are given back as they are, without a copy.
 #[test]
 fn clean_texts_are_borrowed() {

@@ -209,6 +209,17 @@ fn g20_arguments_name_the_one_that_is_refused() {
     assert_eq!(slot.to_string(), "not_serialisable (not_a_number)");
 }
 
+/// An argument is bound when it is added: what the body does to it later does not reach the digest.
+#[test]
+fn a13_a_later_change_does_not_reach_the_digest() {
+    let (cell, bound) = (std::cell::Cell::new(1), |value: u8| digest_args(None, &[("cell", &value)]).expect("fine"));
+    let mut args = ArgsDigest::new(None);
+    args.arg("cell", &cell);
+    cell.set(2);
+    assert_eq!(args.finish().expect("fine"), bound(1));
+    assert_ne!(bound(1), bound(2));
+}
+
 #[test]
 fn p15_a_keyed_field_needs_a_key_and_hides_the_value() {
     struct Person(&'static str);
