@@ -19,6 +19,7 @@ pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod recorder;
+pub mod session;
 pub mod site;
 
 #[doc(hidden)]
@@ -27,9 +28,11 @@ pub mod __private;
 
 pub use audit_macros::{audited, not_audited};
 pub use context::{AuditContext, InAuditContext, audit_context};
-pub use error::Error;
+pub use error::{Code, Error};
 pub use evidence::Evidence;
 pub use guard::Guard;
 pub use model::digest::{AuditDigest, Redacted};
-pub use model::{Id, RunId, StreamId};
+pub use model::{Durability, Exit, Id, RunId, Status, StreamId};
+pub use recorder::{Recorder, Run, RunHandle, RunSummary, Severity};
+pub use session::{Builder, Installed, Profile, open};
 pub use site::{Catalogue, catalogue};

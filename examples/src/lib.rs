@@ -1,1 +1,3 @@
+//! Examples, one program per task. `cargo run --release --example flights` is the first to try.
+
 #![forbid(unsafe_code)]

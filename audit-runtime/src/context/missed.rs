@@ -38,12 +38,11 @@ pub(crate) fn count(site: &'static Site) {
     if !site.missed.load(Ordering::Relaxed) {
         site.missed.store(true, Ordering::Relaxed);
     }
-    let counted = MINE.try_with(|mine| {
+    let _counted = MINE.try_with(|mine| {
         if let Ok(mut mine) = mine.try_borrow_mut() {
             mine.get_or_insert_with(Mine::new).add();
         }
     });
-    drop(counted);
 }
 
 /// No recorder is there: may the body run?

@@ -96,7 +96,7 @@ pub(crate) fn is_required() -> bool {
     static REQUIRE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let required = *REQUIRE.get_or_init(|| std::env::var_os("AUDIT_REQUIRED").is_some_and(|value| value == "1"));
     let mode = if required { REQUIRED } else { OFF };
-    drop(MODE.compare_exchange(UNKNOWN, mode, Ordering::SeqCst, Ordering::SeqCst));
+    let _first = MODE.compare_exchange(UNKNOWN, mode, Ordering::SeqCst, Ordering::SeqCst);
     required
 }
 
@@ -284,10 +284,4 @@ impl<F: Future> Future for InContext<F> {
             None => panic!("a future was polled after it had ended"),
         }
     }
-}
-
-/// Run and node state that are current for this recorder; none of it where another recorder's scope is.
-pub(crate) fn ambient_ids(recorder: &Recorder) -> (RunId, Id) {
-    let place = place(recorder.number(), &ambient());
-    (place.run, place.parent)
 }

@@ -72,7 +72,7 @@ pub(crate) fn forget_last() {
 #[inline]
 pub(crate) fn opened(recorder: &Recorder, opened: &Opened) {
     if cfg!(panic = "abort") {
-        drop(OPEN.try_with(|open| open.borrow_mut().push((recorder.clone(), opened.clone()))));
+        let _done = OPEN.try_with(|open| open.borrow_mut().push((recorder.clone(), opened.clone())));
     }
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn opened(recorder: &Recorder, opened: &Opened) {
 #[inline]
 pub(crate) fn closed(opened: &Opened) {
     if cfg!(panic = "abort") {
-        drop(OPEN.try_with(|open| open.borrow_mut().retain(|(_, other)| other.id != opened.id)));
+        let _done = OPEN.try_with(|open| open.borrow_mut().retain(|(_, other)| other.id != opened.id));
     }
 }
 

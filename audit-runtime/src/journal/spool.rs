@@ -4,7 +4,7 @@
 use super::frame::{self, Found, SPOOL_SEGMENT};
 use super::layout::Layout;
 use super::storage::sync_parent;
-use crate::model::record::Header;
+use crate::model::record::{HEADER, Header};
 use crate::model::{Record, StreamId};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -56,7 +56,7 @@ impl Spool {
     ///
     /// # Errors
     /// What the file system says; a missing file is no error.
-    pub fn read(&self, stream: StreamId) -> io::Result<Vec<Record>> {
+    pub fn read(&self, stream: StreamId) -> io::Result<Vec<(Header, Vec<u8>)>> {
         let bytes = match fs::read(self.file(stream)) {
             Ok(bytes) => bytes,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -66,7 +66,10 @@ impl Spool {
         let (mut at, mut records) = (0, Vec::new());
         while let Found::Record(record) = frame::read(&bytes, at, seed) {
             at += frame::framed(record.len());
-            records.extend(Record::decode(record));
+            // Only what passes the load check is ever placed.
+            if let Ok(checked) = Record::decode(record) {
+                records.push((checked.header, record[HEADER..].to_vec()));
+            }
         }
         Ok(records)
     }

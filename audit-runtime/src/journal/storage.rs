@@ -20,6 +20,11 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// What the file system says.
     fn remove_segment(&self, path: &Path) -> io::Result<()>;
+
+    /// Whether what is written outlives the process; if not, the stream's head says so.
+    fn is_durable(&self) -> bool {
+        true
+    }
 }
 
 /// One segment file of a living writer.

@@ -327,6 +327,10 @@ impl Journal {
                 drop(thread.join());
             }
         }
+        if closed.is_ok() {
+            // Behind the threads: the keeper may have been filling one more segment.
+            self.shared.trim();
+        }
         if let Some(lock) = self.shared.lock.lock().take() {
             lock.release();
         }
@@ -601,7 +605,6 @@ impl Shared {
         header.durability = Durability::Disk;
         let pending = self.append(&mut header, &body.finish(), Purpose::Last)?;
         self.commit.wait(pending)?;
-        self.trim();
         Ok(Closed { records, root })
     }
 

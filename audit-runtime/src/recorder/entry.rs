@@ -226,7 +226,9 @@ impl Recorder {
         header.site = opened.site;
         header.duration_ns = header.mono_ns.saturating_sub(opened.mono_ns);
         with_body(
-            |body| drop(body.maybe(Key::Reason, reason)),
+            |body| {
+                body.maybe(Key::Reason, reason);
+            },
             |body| {
                 let pending = self.0.journal.append(&mut header, body, Purpose::Point)?;
                 self.0.ledger.lock().deferred(opened.id.seq);

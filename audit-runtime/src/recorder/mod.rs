@@ -6,11 +6,13 @@
 //! | `point` | refusals, gaps, notes, panics, evidence |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
+//! | `recovered` | what opening found and settled |
 //! | `observer` | who is told of acknowledged records |
 
 pub(crate) mod entry;
 mod observer;
 mod point;
+mod recovered;
 mod run;
 mod sites;
 
@@ -19,6 +21,7 @@ pub(crate) use entry::{CloseState, OpenState, Opened, Pending};
 pub use observer::{Observer, Seen};
 pub use point::Severity;
 pub(crate) use point::{Evidence, GapCount, Refused};
+pub use recovered::{Recovered, RecoveredStream};
 pub(crate) use run::RunFacts;
 pub use run::{Run, RunHandle, RunSummary, SiteCounts, Unfinished};
 
@@ -50,6 +53,17 @@ pub(crate) struct Core {
     pub(crate) gaps: Arc<GapCount>,
     observers: observer::Observers,
     closing: AtomicBool,
+    recovered: Mutex<Recovered>,
+    scratch: Option<std::path::PathBuf>,
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if let Some(scratch) = self.scratch.take().filter(|_| self.journal.is_ours()) {
+            drop(self.journal.close(|_| {}));
+            drop(std::fs::remove_dir_all(scratch));
+        }
+    }
 }
 
 /// Parts that the session puts together.
@@ -60,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) spool: Spool,
     pub(crate) default_durability: Durability,
     pub(crate) gaps: Arc<GapCount>,
+    pub(crate) scratch: Option<std::path::PathBuf>,
 }
 
 /// How a recorder is doing.
@@ -93,6 +108,8 @@ impl Recorder {
             gaps: parts.gaps,
             observers: observer::Observers::default(),
             closing: AtomicBool::new(false),
+            recovered: Mutex::new(Recovered::default()),
+            scratch: parts.scratch,
         }))
     }
 

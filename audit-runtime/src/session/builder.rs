@@ -1,0 +1,209 @@
+//! What a trail is opened with.
+
+use super::open;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Code, Error};
+use crate::journal::{DiskStorage, Settings, Storage};
+use crate::model::Durability;
+use crate::recorder::Recorder;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whether evidence that does not survive the process may count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Profile {
+    /// Memory-only storage is refused.
+    #[default]
+    Production,
+    /// Memory-only storage is allowed; the stream says that it is not durable.
+    Development,
+}
+
+/// Options of a trail. Every one has a default that suits production.
+///
+/// ```no_run
+/// # fn main() -> Result<(), audit_runtime::Error> {
+/// use audit_runtime::{Builder, Durability};
+/// let recorder = Builder::new("./audit-trail").actor("nightly import").durability(Durability::Disk).open()?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until open() is called"]
+pub struct Builder {
+    pub(super) path: Option<PathBuf>,
+    pub(super) actor: Option<String>,
+    pub(super) build: Option<String>,
+    pub(super) durability: Durability,
+    pub(super) profile: Profile,
+    pub(super) settings: Settings,
+    pub(super) spool: Option<PathBuf>,
+    pub(super) project: bool,
+    pub(super) patrol: Duration,
+    pub(super) mirror: Option<PathBuf>,
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    pub(super) storage: Option<Arc<dyn Storage>>,
+}
+
+impl Builder {
+    fn empty(path: Option<PathBuf>) -> Builder {
+        Builder {
+            path,
+            actor: None,
+            build: None,
+            durability: Durability::Process,
+            profile: Profile::Production,
+            settings: Settings::default(),
+            spool: None,
+            project: true,
+            patrol: Duration::from_secs(30),
+            mirror: None,
+            clock: None,
+            storage: None,
+        }
+    }
+
+    /// A trail in this directory; it is made if there is none.
+    pub fn new(path: impl AsRef<Path>) -> Builder {
+        Self::empty(Some(path.as_ref().to_owned()))
+    }
+
+    /// A trail that goes with the process, for development: needs [`Profile::Development`].
+    pub fn in_memory() -> Builder {
+        Self::empty(None)
+    }
+
+    /// Who runs the program; stands in the stream's head and in every run.
+    pub fn actor(mut self, actor: impl Into<String>) -> Builder {
+        self.actor = Some(actor.into());
+        self
+    }
+
+    /// What the program says of its own build: a version, a commit.
+    pub fn build(mut self, build: impl Into<String>) -> Builder {
+        self.build = Some(build.into());
+        self
+    }
+
+    /// The least durability of node states. Run starts and ends, notes and external effects are on the device whatever
+    /// this says.
+    pub fn durability(mut self, durability: Durability) -> Builder {
+        self.durability = durability;
+        self
+    }
+
+    /// Production (the default) or development.
+    pub fn profile(mut self, profile: Profile) -> Builder {
+        self.profile = profile;
+        self
+    }
+
+    /// The longest that a record at `Process` stays off the device; default 50 ms.
+    pub fn sync_interval(mut self, interval: Duration) -> Builder {
+        self.settings.sync_interval = interval;
+        self
+    }
+
+    /// The longest that a caller waits for an acknowledgement; default 10 s.
+    pub fn ack_timeout(mut self, timeout: Duration) -> Builder {
+        self.settings.ack_timeout = timeout;
+        self
+    }
+
+    /// Sizes in bytes of the first segment (default 256 KiB) and of the largest (default 64 MiB).
+    pub fn segments(mut self, first: u64, largest: u64) -> Builder {
+        self.settings.first_segment = first;
+        self.settings.max_segment = largest;
+        self
+    }
+
+    /// Bytes that may wait for the device before entries are refused; default 64 MiB.
+    pub fn max_pending(mut self, bytes: usize) -> Builder {
+        self.settings.max_pending = bytes;
+        self
+    }
+
+    /// Where terminals go that the journal cannot take: on another disk at best. Default: inside the trail.
+    pub fn spool(mut self, dir: impl AsRef<Path>) -> Builder {
+        self.spool = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Whether a thread of this process keeps the index up to date; default true. Recording never depends on it.
+    pub fn project(mut self, project: bool) -> Builder {
+        self.project = project;
+        self
+    }
+
+    /// How often streams of dead processes are looked for while this one lives; default 30 s.
+    pub fn patrol(mut self, every: Duration) -> Builder {
+        self.patrol = every;
+        self
+    }
+
+    /// Also writes every acknowledged record as one JSON line to this file. A convenience for people and log shippers,
+    /// never evidence.
+    pub fn mirror(mut self, file: impl AsRef<Path>) -> Builder {
+        self.mirror = Some(file.as_ref().to_owned());
+        self
+    }
+
+    /// Where times come from; default the machine's clocks.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Builder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// How segments are written; default the file system. Faults are injected here.
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Builder {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Opens the trail: makes it if need be, settles what dead processes left, begins a stream of our own.
+    ///
+    /// # Errors
+    /// `AUD0101` to `AUD0110` configuration; `AUD02..` when the first records cannot be written.
+    pub fn open(self) -> Result<Recorder, Error> {
+        self.check()?;
+        open::open_with(&self)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let what = "opening the trail";
+        let bad = |why: &str| Err(Error::new(Code::BadOption, what).detail(why));
+        if self.durability == Durability::Replicated {
+            return Err(Error::new(Code::NoRemote, what));
+        }
+        if self.path.is_none() && self.profile == Profile::Production {
+            return Err(Error::new(Code::NotDurable, what));
+        }
+        if self.settings.ack_timeout.is_zero() || self.settings.sync_interval.is_zero() {
+            return bad("times must be longer than zero");
+        }
+        if self.settings.first_segment < 64 * 1024 || self.settings.max_segment < self.settings.first_segment {
+            return bad("the first segment has at least 64 KiB, the largest at least as much");
+        }
+        if self.actor.as_deref().is_some_and(|actor| actor.trim().is_empty()) {
+            return bad("the actor is blank");
+        }
+        Ok(())
+    }
+
+    pub(super) fn the_clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()))
+    }
+
+    pub(super) fn the_storage(&self) -> Arc<dyn Storage> {
+        self.storage.clone().unwrap_or_else(|| Arc::new(DiskStorage))
+    }
+
+    /// What a second open of the same trail must agree with.
+    pub(super) fn fingerprint(&self) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
+            self.actor, self.build, self.durability, self.settings, self.spool, self.mirror
+        )
+    }
+}

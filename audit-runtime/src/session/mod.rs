@@ -1,0 +1,19 @@
+//! The place where the parts meet: opening a trail, recovery, installing a recorder, closing.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `builder` | what a trail is opened with |
+//! | `open` | one recorder for each trail in a process |
+//! | `recovery` | what dead processes left open is closed as ABANDONED |
+//! | `install` | a recorder for the whole process |
+//! | `patrol` | the thread that looks for dead streams while we live |
+
+mod builder;
+mod install;
+mod open;
+mod patrol;
+mod recovery;
+
+pub use builder::{Builder, Profile};
+pub use install::Installed;
+pub use open::open;

@@ -1,0 +1,312 @@
+//! What dead processes left open is closed as ABANDONED, in the stream of the process that finds it. History is
+//! appended, never edited: the old stream is read to its end and left as it is, byte for byte.
+//!
+//! ```text
+//! unmarked stream ──lock free, or its owner is gone──→ scan ──→ group { spooled terminals, ABANDONED …, SETTLED } ──→ mark
+//!        kill before the commit: none of the group counts; the next open does all of it again
+//!        kill between commit and mark: the settling stream is unmarked too, so the next open reads its SETTLED record
+//! ```
+
+use crate::error::{Code, Error};
+use crate::journal::layout::mark_ended;
+use crate::journal::owner::{Lock, head};
+use crate::journal::tree::Tree;
+use crate::journal::{End, Layout, Purpose, Reader, Tear};
+use crate::ledger::SeqMap;
+use crate::model::lifecycle::{self, By, Entity};
+use crate::model::record::{Header, Invalid, flag};
+use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, Record, Status, StreamId};
+use crate::recorder::{Recorder, Recovered, RecoveredStream};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Which entity an opening record begins, and the kind that closes it.
+const OPENINGS: &[(Kind, Kind, Entity)] =
+    &[(Kind::StateOpened, Kind::StateClosed, Entity::NodeState), (Kind::RunStarted, Kind::RunEnded, Entity::Run)];
+
+fn opening(kind: Kind) -> Option<&'static (Kind, Kind, Entity)> {
+    OPENINGS.iter().find(|(open, ..)| *open == kind)
+}
+
+fn closing(kind: Kind) -> bool {
+    OPENINGS.iter().any(|(_, close, _)| *close == kind)
+}
+
+/// What a stream holds, as far as recovery cares.
+struct Scan {
+    end: End,
+    root: [u8; 32],
+    open: SeqMap<u64, Header>,
+    settled: Vec<StreamId>,
+    closed: bool,
+}
+
+/// How long an open waits for another process that is recovering the same trail.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Settles every stream whose process is gone.
+pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
+    let layout = &recorder.0.layout;
+    let Some(_alone) = take_turn(layout)? else {
+        // Another process recovers right now; the patrol looks again later.
+        return Ok(Recovered::default());
+    };
+    let mut found = Recovered::default();
+    let unmarked: Vec<StreamId> = layout
+        .streams()?
+        .into_iter()
+        .filter(|stream| *stream != recorder.stream() && !layout.ended(*stream).exists())
+        .collect();
+    let (dead, living): (Vec<_>, Vec<_>) =
+        unmarked.into_iter().map(|s| (s, dead_lock(layout, s))).partition(|(_, l)| l.is_some());
+    if dead.is_empty() {
+        return Ok(found);
+    }
+    let mut scans = BTreeMap::new();
+    let mut settled = BTreeSet::new();
+    for (stream, _) in &dead {
+        match scan(layout, *stream) {
+            Ok(scan) => {
+                settled.extend(scan.settled.iter().copied());
+                scans.insert(*stream, scan);
+            }
+            Err(error) => found.unreadable.push((*stream, error.to_string())),
+        }
+    }
+    // A living process that could not leave its mark may have settled one of them.
+    for (stream, _) in &living {
+        settled.extend(scan(layout, *stream).map(|scan| scan.settled).unwrap_or_default());
+    }
+    for (stream, scan) in &scans {
+        if settled.contains(stream) {
+            drop(mark_ended(layout, *stream, "settled"));
+        } else if let Some(Tear::SegmentVersion(..)) = scan.end.tear {
+            let why = scan.end.tear.as_ref().map(Tear::to_string).unwrap_or_default();
+            found.unreadable.push((*stream, why));
+        } else if scan.closed && scan.open.is_empty() && scan.end.tear.is_none() {
+            drop(mark_ended(layout, *stream, "closed"));
+        } else {
+            found.streams.push(settle(recorder, *stream, scan)?);
+        }
+    }
+    Ok(found)
+}
+
+/// One process recovers at a time; `None` when another did not finish in time.
+fn take_turn(layout: &Layout) -> Result<Option<Lock>, Error> {
+    let path = layout.runs_dir().join("recovery.lock");
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let taken = Lock::take(&path).map_err(|cause| Error::io(Code::NoLocks, "taking the turn to recover", cause))?;
+        if taken.is_some() || Instant::now() > until {
+            return Ok(taken);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Proof that a stream's process is gone: its lock, or the word of its head where a forked child keeps the lock.
+enum Dead {
+    Locked { _lock: Lock },
+    OwnerGone,
+}
+
+fn dead_lock(layout: &Layout, stream: StreamId) -> Option<Dead> {
+    match Lock::take(&layout.stream_lock(stream)) {
+        Ok(Some(lock)) => Some(Dead::Locked { _lock: lock }),
+        Ok(None) => head(layout, stream).filter(|owner| !owner.lives()).map(|_| Dead::OwnerGone),
+        // A stream that cannot be locked (read-only, no rights) is left alone.
+        Err(_) => None,
+    }
+}
+
+fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
+    let mut reader = Reader::open(layout, stream)?;
+    let mut tree = Tree::new();
+    let mut scan =
+        Scan { end: End::default(), root: tree.root(), open: SeqMap::default(), settled: Vec::new(), closed: false };
+    let mut group: Vec<Header> = Vec::new();
+    while let Some(frame) = reader.next()? {
+        tree.push(frame.bytes);
+        let header = match Header::decode(frame.bytes) {
+            Ok(header) => header,
+            Err(Invalid::UnknownKind(_) | Invalid::UnknownVersion(_)) => continue,
+            Err(invalid) => {
+                let what = format!("recovering record {} of stream {stream}", frame.seq);
+                return Err(Error::new(Code::Corrupt, what).detail(invalid.to_string()));
+            }
+        };
+        if matches!(header.kind, Kind::StreamSettled | Kind::GroupCommitted) {
+            let record = Record::decode(frame.bytes).map_err(|invalid| {
+                Error::new(Code::Corrupt, format!("recovering {stream}")).detail(invalid.to_string())
+            })?;
+            scan.settled.extend(record.body.stream(Key::Stream));
+            let first = record.body.uint(Key::First).unwrap_or(header.seq);
+            group.drain(..).filter(|h| h.seq >= first).for_each(|h| scan.take(stream, &h));
+        } else if header.flags & flag::GROUPED != 0 {
+            group.push(header);
+        } else {
+            scan.take(stream, &header);
+        }
+    }
+    scan.end = reader.end().clone();
+    scan.root = tree.root();
+    Ok(scan)
+}
+
+impl Scan {
+    fn take(&mut self, stream: StreamId, header: &Header) {
+        self.closed = header.kind == Kind::StreamClosed;
+        if opening(header.kind).is_some() {
+            self.open.insert(header.seq, *header);
+        } else if header.kind == Kind::StateDeferred {
+            if let Some(open) = self.open.get_mut(&header.subject.seq) {
+                open.status = Status::Deferred;
+            }
+        } else if closing(header.kind) && header.subject.stream == stream {
+            self.open.remove(&header.subject.seq);
+        }
+    }
+}
+
+/// Closes everything open and attests where the stream ends, as one group.
+fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan) -> Result<RecoveredStream, Error> {
+    let layout = &recorder.0.layout;
+    let owner = head(layout, stream);
+    let mut report = RecoveredStream {
+        stream,
+        pid: owner.as_ref().map_or(0, |owner| owner.pid),
+        records: scan.end.records,
+        abandoned: 0,
+        runs: Vec::new(),
+        placed: 0,
+        torn_bytes: scan.end.torn_bytes,
+        stray_frames: scan.end.stray_frames,
+        tear: scan.end.tear.as_ref().map(Tear::to_string),
+    };
+    let observer = format!("stream {} (pid {})", recorder.stream(), std::process::id());
+    let reason = match &owner {
+        Some(owner) => format!("its process (pid {}) ended without recording a terminal", owner.pid),
+        None => "its process ended without recording a terminal".to_owned(),
+    };
+    let mut spooled = spooled(recorder, stream)?;
+    let mut first = None;
+    let mut open: Vec<&Header> = scan.open.values().collect();
+    // Innermost first, runs behind what they own.
+    open.sort_unstable_by_key(|header| std::cmp::Reverse(header.seq));
+    for opened in open {
+        let id = Id::new(stream, opened.seq);
+        let Some((_, close, entity)) = opening(opened.kind) else { continue };
+        let seq = match spooled.remove(&opened.seq).filter(|r| may(*entity, opened.status, r.header.status)) {
+            Some(terminal) => {
+                report.placed += 1;
+                place(recorder, &terminal)?
+            }
+            None => {
+                match entity {
+                    Entity::Run => report.runs.push(crate::RunId(id)),
+                    _ => report.abandoned += 1,
+                }
+                abandon(recorder, id, *close, opened, &reason, &observer)?
+            }
+        };
+        first.get_or_insert(seq);
+    }
+    attest(recorder, stream, scan, &report, first, &observer)?;
+    // From here on the settlement stands. What follows only saves work at the next open.
+    drop(mark_ended(layout, stream, &format!("settled by {}", recorder.stream().text())));
+    drop(recorder.0.spool.remove(stream));
+    Ok(report)
+}
+
+fn may(entity: Entity, from: Status, to: Status) -> bool {
+    lifecycle::step(entity, Some(from), to, By::Recovery).is_ok()
+}
+
+/// Spooled terminals of a stream by the sequence of what they close; the first one counts.
+fn spooled(recorder: &Recorder, stream: StreamId) -> Result<BTreeMap<u64, Spooled>, Error> {
+    let records = recorder
+        .0
+        .spool
+        .read(stream)
+        .map_err(|cause| Error::io(Code::CannotOpen, format!("reading the spool of stream {stream}"), cause))?;
+    let mut by_seq = BTreeMap::new();
+    for (header, body) in records {
+        by_seq.entry(header.subject.seq).or_insert(Spooled { header, body });
+    }
+    Ok(by_seq)
+}
+
+struct Spooled {
+    header: Header,
+    body: Vec<u8>,
+}
+
+fn place(recorder: &Recorder, terminal: &Spooled) -> Result<u64, Error> {
+    let mut header =
+        Header { flags: flag::SPOOLED | flag::GROUPED, durability: Durability::Process, site: 0, ..terminal.header };
+    header.mono_ns = recorder.clock().mono_ns();
+    drop(recorder.0.journal.append(&mut header, &terminal.body, Purpose::Point)?);
+    Ok(header.seq)
+}
+
+fn abandon(
+    recorder: &Recorder,
+    id: Id,
+    close: Kind,
+    opened: &Header,
+    reason: &str,
+    observer: &str,
+) -> Result<u64, Error> {
+    let mut header = recorder.header(close);
+    header.flags = flag::GROUPED;
+    header.status = Status::Abandoned;
+    header.exit = Exit::Lost;
+    header.run = if close == Kind::RunEnded { crate::RunId(id) } else { opened.run };
+    header.subject = id;
+    header.parent = opened.parent;
+    header.attempt = opened.attempt;
+    let mut body = BodyWriter::new();
+    body.text(Key::AbandonReason, reason).text(Key::Observer, observer);
+    drop(recorder.0.journal.append(&mut header, &body.finish(), Purpose::Point)?);
+    Ok(header.seq)
+}
+
+/// The settlement record: commits the group and says where the old stream ends for ever.
+fn attest(
+    recorder: &Recorder,
+    stream: StreamId,
+    scan: &Scan,
+    report: &RecoveredStream,
+    first: Option<u64>,
+    observer: &str,
+) -> Result<(), Error> {
+    let mut header = recorder.header(Kind::StreamSettled);
+    header.durability = Durability::Disk;
+    let mut body = BodyWriter::new();
+    body.bytes(Key::Stream, &stream.0)
+        .uint(Key::Records, scan.end.records)
+        .uint(Key::Segment, u64::from(scan.end.segment))
+        .uint(Key::Offset, scan.end.offset)
+        .bytes(Key::Root, &scan.root)
+        .uint(Key::TornBytes, scan.end.torn_bytes)
+        .uint(Key::StrayFrames, scan.end.stray_frames)
+        .uint(Key::Count, report.abandoned + report.placed + report.runs.len() as u64)
+        .text(Key::Observer, observer)
+        .maybe(Key::Reason, report.tear.as_deref());
+    if let Some(first) = first {
+        body.uint(Key::First, first);
+    }
+    recorder.point(header, &body.finish()).map(drop)
+}
+
+/// A directory that goes with the process, in memory where the system has such a place.
+pub(super) fn scratch_dir() -> Result<PathBuf, Error> {
+    let base = PathBuf::from("/dev/shm");
+    let base = if base.is_dir() { base } else { std::env::temp_dir() };
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let dir = base.join(format!("audit-trail-{}-{nanos:x}", std::process::id()));
+    std::fs::create_dir(&dir).map_err(|cause| Error::io(Code::CannotOpen, "making a trail in memory", cause))?;
+    Ok(dir)
+}
