@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod recorder;
 pub mod session;
 pub mod site;
+pub mod trail;
 
 #[doc(hidden)]
 #[path = "private.rs"]

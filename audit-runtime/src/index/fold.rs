@@ -2,9 +2,9 @@
 //! that is read before its opening waits in the row; of two ends the row holds the one that ranks first, and the other one
 //! is kept beside it as a contradiction. Nothing is dropped, nothing is guessed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::model::digest::Slot;
 use crate::model::kind::Shape;
 use crate::model::record::flag;
 use crate::model::{Id, Key, Kind, Record, RunId, Status, StreamId};
@@ -260,37 +260,17 @@ pub(super) fn json(record: &Record, key: Key) -> Option<String> {
     record.body.get(key).map(|value| Json::from(value).to_string())
 }
 
-/// A digest slot as text: `sha256:SCOPE:HEX`, `hmac-sha256:SCOPE:HEX:KEY`, or `none:REASON` with its detail.
-pub(crate) fn slot(record: &Record, key: Key) -> Option<String> {
-    let items = record.body.get(key)?.as_array()?;
-    let number = |at: usize| items.get(at).and_then(crate::model::cbor::Value::as_uint).unwrap_or(u64::MAX);
-    let bytes = |at: usize| items.get(at).and_then(crate::model::cbor::Value::as_bytes).unwrap_or(&[]);
-    let text = |at: usize| items.get(at).and_then(crate::model::cbor::Value::as_text);
-    let name = slot_name(number(0), number(1));
-    Some(match (number(0), text(2)) {
-        (0, None) => format!("none:{name}"),
-        (0, Some(detail)) => format!("none:{name}:{detail}"),
-        (1, _) => format!("sha256:{name}:{}", hex(bytes(2))),
-        _ => format!("hmac-sha256:{name}:{}:{}", hex(bytes(2)), text(3).unwrap_or_default()),
+/// A digest slot as text: `args sha256:…`, `args hmac-sha256:KEY:…`, or why there is none.
+pub(super) fn slot(record: &Record, key: Key) -> Option<String> {
+    record.body.slot(key).map(|slot| match slot {
+        Slot::Digest(digest) => format!("{} {digest}", digest.scope().name()),
+        Slot::Absent(absence) => absence.to_string(),
     })
 }
 
 /// The slot's text, for fields that are slots.
 pub(super) fn slot_field(record: &Record, key: Key) -> Option<String> {
     (key.shape() == Shape::Slot).then(|| slot(record, key)).flatten()
-}
-
-/// Name of what was hashed, or of why nothing was.
-fn slot_name(algorithm: u64, code: u64) -> Cow<'static, str> {
-    const ABSENT: [&str; 4] = ["not_requested", "not_serialisable", "erased", "no_value"];
-    const SCOPES: [&str; 10] =
-        ["args", "payload", "envelope", "output", "bytes", "sanitised", "reason", "config", "error", "artifact"];
-    let names: &[&str] = if algorithm == 0 { &ABSENT } else { &SCOPES };
-    let at = usize::try_from(code).ok().and_then(|code| code.checked_sub(1));
-    match at.and_then(|at| names.get(at)) {
-        Some(name) => Cow::Borrowed(name),
-        None => Cow::Owned(code.to_string()),
-    }
 }
 
 #[cfg(test)]

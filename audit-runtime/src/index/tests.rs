@@ -57,14 +57,14 @@ impl Script {
 
     pub(crate) fn open(&mut self, run: RunId, parent: Id) -> Id {
         let mut body = BodyWriter::new();
-        body.raw(Key::Input, &[0x82, 0, 1]);
+        body.raw(Key::Input, &[0x83, 0, 1, 0]);
         let header = Header { status: Status::Open, run, parent, site: 1, ..Header::new(Kind::StateOpened) };
         self.push(header, body)
     }
 
     pub(crate) fn open_traced(&mut self, run: RunId, trace: &[u8; 16]) -> Id {
         let mut body = BodyWriter::new();
-        body.raw(Key::Input, &[0x82, 0, 1]).bytes(Key::Trace, trace);
+        body.raw(Key::Input, &[0x83, 0, 1, 0]).bytes(Key::Trace, trace);
         let header = Header { status: Status::Open, run, site: 1, ..Header::new(Kind::StateOpened) };
         self.push(header, body)
     }
@@ -73,7 +73,7 @@ impl Script {
         let mut body = BodyWriter::new();
         let exit = match status {
             Status::Completed => {
-                body.raw(Key::Output, &[0x82, 0, 1]);
+                body.raw(Key::Output, &[0x83, 0, 1, 0]);
                 Exit::Returned
             }
             Status::Failed => {
@@ -220,7 +220,7 @@ fn d19_a_group_counts_only_once_it_is_committed() {
     script.site(1, "work");
     let grouped = |script: &mut Script| {
         let mut body = BodyWriter::new();
-        body.raw(Key::Input, &[0x82, 0, 1]);
+        body.raw(Key::Input, &[0x83, 0, 1, 0]);
         let header = Header { status: Status::Open, flags: flag::GROUPED, ..Header::new(Kind::StateOpened) };
         script.push(header, body)
     };
