@@ -32,5 +32,10 @@ pub use project::{Progress, Projector, rebuild};
 pub use schema::VERSION;
 pub use store::{journal_mode, sqlite_version};
 
+pub(crate) use points::body_json;
+pub(crate) use project::nearest;
+pub(crate) use source::Source;
+pub(crate) use store::failed;
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -367,7 +367,6 @@ pub(crate) fn lag(conn: &Connection, layout: &Layout) -> Result<u64, Failure> {
     Ok(bytes)
 }
 
-#[cfg(test)]
 /// The nearest kept place at or before a record: segment, offset, sequence.
 pub(crate) fn nearest(conn: &Connection, stream: StreamId, seq: u64) -> rusqlite::Result<Option<(u32, u64, u64)>> {
     let sql = "SELECT m.segment, m.offset, m.seq FROM marks m JOIN streams s ON s.n = m.n

@@ -338,7 +338,7 @@ fn a_mark_leads_to_a_record() {
     }
     script.write(&layout, script.records.len());
     let index = Index::scan(&layout, &mut |_| {}).unwrap();
-    let (segment, offset, seq) = super::project::nearest(&index.store.conn, script.stream, 1_999).unwrap().unwrap();
+    let (segment, offset, seq) = nearest(&index.store.conn, script.stream, 1_999).unwrap().unwrap();
     assert!(seq > 1_000);
     let mut reader = Reader::from(&layout, script.stream, segment, offset, seq).unwrap();
     assert_eq!(reader.next().unwrap().unwrap().bytes, script.records[seq as usize]);

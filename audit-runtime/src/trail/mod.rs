@@ -2,16 +2,46 @@
 //!
 //! | file | noun |
 //! |---|---|
+//! | `open` | a trail open for questions; ids resolved from what people type |
+//! | `entry` | node states as answers show them |
+//! | `runs` | runs with status and counts; one run in full |
+//! | `explain` | what is known of one id, as a story |
+//! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
+//! | `stats` | latencies, the slowest, what never ended |
+//! | `tail` | records as they come |
+//! | `doctor` | whether the parts are in order |
 //! | `finding` | what is not as it should be |
 //! | `verify` | frames, sequence, tree, lifecycle: the journal alone |
 //! | `lean` | the load check without an allocation |
+//! | `text` | times and durations for people |
 
+mod doctor;
+mod entry;
+mod explain;
 mod finding;
 mod lean;
+mod open;
+mod rules;
+mod runs;
+mod stats;
+mod sweep;
+mod tail;
+pub mod text;
 mod verify;
 
+pub use crate::index::json::Json;
+pub use doctor::Checkup;
+pub use entry::Entry;
+pub use explain::Story;
 pub use finding::{Finding, Weight};
+pub use open::Trail;
+pub use runs::{Counts, NodeCounts, RunStory, RunView};
+pub use stats::{Latency, Stats};
+pub use sweep::Sweep;
+pub use tail::{Tail, Told, record_json};
 pub use verify::{Ending, StreamReport, Verdict, verify};
 
+#[cfg(test)]
+mod query_tests;
 #[cfg(test)]
 mod verify_tests;

@@ -1,0 +1,190 @@
+//! The sweep's rules as SQL over the index, `?1` the run. S4, S5 and S16 are generated from tables, not written by hand.
+
+use crate::model::check::{Need, STATE_ROWS};
+use crate::model::{Exit, Key, Status};
+
+/// Which ended runs a rule leaves alone, because their work may still be resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exempt {
+    None,
+    Interrupted,
+    InterruptedAndAbandoned,
+}
+
+/// One rule. The first column that its SQL returns names the offender.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) id: &'static str,
+    pub(super) says: &'static str,
+    pub(super) exempt: Exempt,
+    pub(super) sql: String,
+}
+
+fn rule(id: &'static str, says: &'static str, exempt: Exempt, sql: impl Into<String>) -> Rule {
+    Rule { id, says, exempt, sql: sql.into() }
+}
+
+/// One outcome and path: fields that it must have, fields that it may have. All others are forbidden.
+struct Pair(&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const FIELDS: [&str; 7] = ["sink", "error_digest", "fork_group", "expand_group", "join_group", "batch_id", "children"];
+
+const PAIRS: [Pair; 13] = [
+    Pair("SUCCESS", "default_flow", &["sink"], &[]),
+    Pair("SUCCESS", "gate_routed", &["sink"], &[]),
+    Pair("SUCCESS", "gate_discarded", &[], &[]),
+    Pair("SUCCESS", "filter_dropped", &[], &[]),
+    Pair("SUCCESS", "coalesced", &["join_group"], &["sink"]),
+    Pair("FAILURE", "on_error_routed", &["sink", "error_digest"], &[]),
+    Pair("FAILURE", "unrouted", &["error_digest"], &[]),
+    Pair("FAILURE", "quarantined_at_source", &["error_digest"], &["sink"]),
+    Pair("FAILURE", "sink_discarded", &["error_digest"], &[]),
+    Pair("TRANSIENT", "sink_fallback", &["sink", "error_digest"], &[]),
+    Pair("TRANSIENT", "fork_parent", &["fork_group", "children"], &[]),
+    Pair("TRANSIENT", "expand_parent", &["expand_group", "children"], &[]),
+    Pair("TRANSIENT", "batch_consumed", &["batch_id"], &[]),
+];
+
+fn illegal_pairs() -> String {
+    let legal: Vec<String> = PAIRS.iter().map(|p| format!("('{}', '{}')", p.0, p.1)).collect();
+    format!(
+        "SELECT token_id FROM outcomes WHERE run_id IS ?1 AND terminal = 1
+         AND (outcome IS NULL OR path IS NULL OR (outcome, path) NOT IN (VALUES {}))",
+        legal.join(", ")
+    )
+}
+
+fn wrong_fields() -> String {
+    let line = |path: &str, required: &[&str], optional: &[&str]| {
+        let wrong: Vec<String> = FIELDS
+            .iter()
+            .filter(|field| !optional.contains(field))
+            .map(|field| {
+                let missing = required.contains(field);
+                let test = if missing { "=" } else { "<>" };
+                format!("coalesce({field}, '') {test} ''")
+            })
+            .collect();
+        format!("SELECT token_id FROM outcomes WHERE run_id IS ?1 AND path = '{path}' AND ({})", wrong.join(" OR "))
+    };
+    let mut lines: Vec<String> = PAIRS.iter().map(|p| line(p.1, p.2, p.3)).collect();
+    lines.push(line("buffered", &["batch_id"], &[]));
+    lines.join(" UNION ALL ")
+}
+
+/// The column of the index that shows a field of the table of states.
+fn column(key: Key) -> Option<&'static str> {
+    Some(match key {
+        Key::Input => "input_slot",
+        Key::Output => "output_slot",
+        Key::ContextAfter => "context_after",
+        Key::Error => "error",
+        Key::SuccessReason => "success_reason",
+        Key::AbandonReason => "abandon_reason",
+        _ => return None,
+    })
+}
+
+fn wrong_states() -> String {
+    let lines: Vec<String> = STATE_ROWS
+        .iter()
+        .map(|row| {
+            let mut wrong: Vec<String> = vec!["coalesce(input_slot, '') = ''".into()];
+            for (key, need) in row.fields.iter().filter(|(key, _)| *key != Key::Input) {
+                match (column(*key), need) {
+                    (Some(column), Need::Required) => wrong.push(format!("coalesce({column}, '') = ''")),
+                    (Some(column), Need::Absent) => wrong.push(format!("{column} IS NOT NULL")),
+                    _ => {}
+                }
+            }
+            let exits: Vec<String> =
+                row.exits.iter().filter(|exit| **exit != Exit::None).map(|exit| format!("'{exit}'")).collect();
+            wrong.push(match exits.is_empty() {
+                true => "exit_kind IS NOT NULL".into(),
+                false => format!("exit_kind IS NULL OR exit_kind NOT IN ({})", exits.join(", ")),
+            });
+            let need = |column, needed| format!("{column} IS {}NULL", if needed { "" } else { "NOT " });
+            wrong.push(need("ended_at", row.status != Status::Open));
+            wrong.push(need("duration_ns", !matches!(row.status, Status::Open | Status::Abandoned)));
+            let status = row.status;
+            format!(
+                "SELECT state_id FROM node_states WHERE run_id IS ?1 AND status = '{status}' AND ({})",
+                wrong.join(" OR ")
+            )
+        })
+        .collect();
+    let known: Vec<String> = STATE_ROWS.iter().map(|row| format!("'{}'", row.status)).collect();
+    let unknown =
+        format!("SELECT state_id FROM node_states WHERE run_id IS ?1 AND status NOT IN ({})", known.join(", "));
+    [lines, vec![unknown]].concat().join(" UNION ALL ")
+}
+
+/// Rules that hold at any time, also in a run that is under way and for entries without a run.
+pub(super) const AT_ANY_TIME: [&str; 6] = ["S2", "S3", "S4", "S5", "S14", "S16"];
+
+/// All rules.
+pub(super) fn rules() -> Vec<Rule> {
+    use Exempt as E;
+    vec![
+        rule("S1", "a token without a terminal outcome", E::InterruptedAndAbandoned,
+            "SELECT t.token_id FROM tokens t WHERE t.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM outcomes o
+             WHERE o.run_id = t.run_id AND o.token_id = t.token_id AND o.terminal = 1)"),
+        rule("S2", "a token with more than one terminal outcome", E::None,
+            "SELECT token_id FROM outcomes WHERE run_id IS ?1 AND terminal = 1 GROUP BY token_id HAVING count(*) > 1"),
+        rule("S3", "an outcome that is neither terminal nor `buffered`", E::None,
+            "SELECT token_id FROM outcomes WHERE run_id IS ?1 AND coalesce(terminal, 2) <> 1
+             AND NOT (coalesce(terminal, 2) = 0 AND outcome IS NULL AND coalesce(path, '') = 'buffered')"),
+        rule("S4", "an outcome and path that do not belong together", E::None, illegal_pairs()),
+        rule("S5", "an outcome that lacks a field of its path, or has a forbidden one", E::None, wrong_fields()),
+        rule("S6", "an outcome that names a sink, but no COMPLETED state at a sink", E::None,
+            "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.terminal = 1 AND o.sink IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM node_states s JOIN nodes n ON n.run_id = s.run_id AND n.node_id = s.node_id
+             WHERE s.run_id = o.run_id AND s.token_id = o.token_id AND n.kind = 'sink' AND s.status = 'COMPLETED')"),
+        rule("S7", "a COMPLETED state at a sink, but no terminal outcome that names a sink", E::None,
+            "SELECT DISTINCT s.token_id FROM node_states s JOIN nodes n ON n.run_id = s.run_id AND n.node_id = s.node_id
+             WHERE s.run_id = ?1 AND n.kind = 'sink' AND s.status = 'COMPLETED' AND NOT EXISTS (SELECT 1 FROM outcomes o
+             WHERE o.run_id = s.run_id AND o.token_id = s.token_id AND o.terminal = 1 AND o.sink IS NOT NULL)"),
+        rule("S8", "a token minted by fork, expansion or merge without a parent", E::None,
+            "SELECT t.token_id FROM tokens t WHERE t.run_id = ?1
+             AND (t.fork_group IS NOT NULL OR t.expand_group IS NOT NULL OR t.join_group IS NOT NULL)
+             AND NOT EXISTS (SELECT 1 FROM token_parents p WHERE p.run_id = t.run_id AND p.token_id = t.token_id)"),
+        rule("S9", "work still open in an ended run", E::Interrupted,
+            "SELECT state_id FROM node_states WHERE run_id = ?1 AND status IN ('OPEN', 'DEFERRED')
+             UNION ALL SELECT operation_id FROM operations WHERE run_id = ?1 AND status IN ('OPEN', 'DEFERRED')
+             UNION ALL SELECT call_id FROM calls WHERE run_id = ?1 AND status = 'OPEN'"),
+        rule("S9", "a batch still open in an ended run", E::InterruptedAndAbandoned,
+            "SELECT batch_id FROM batches WHERE run_id = ?1 AND status IN ('DRAFT', 'EXECUTING')"),
+        rule("S10", "a replaced parent none of whose children has an outcome", E::InterruptedAndAbandoned,
+            "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path IN ('fork_parent', 'expand_parent')
+             AND NOT EXISTS (SELECT 1 FROM token_parents p JOIN outcomes c ON c.run_id = p.run_id
+             AND c.token_id = p.token_id WHERE p.run_id = o.run_id AND p.parent_id = o.token_id)"),
+        rule("S10", "a consumed token whose batch did not complete", E::InterruptedAndAbandoned,
+            "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path = 'batch_consumed'
+             AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.run_id = o.run_id AND b.batch_id = o.batch_id
+             AND b.status = 'COMPLETED')"),
+        rule("S11", "promised and actual children differ", E::None,
+            "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path IN ('fork_parent', 'expand_parent')
+             AND o.children <> (SELECT count(*) FROM token_parents p WHERE p.run_id = o.run_id
+             AND p.parent_id = o.token_id)"),
+        rule("S12", "attempts of a token at a node are not 0, 1, 2, …", E::None,
+            "SELECT token_id, node_id FROM node_states WHERE run_id = ?1 AND token_id IS NOT NULL
+             GROUP BY token_id, node_id
+             HAVING min(attempt) <> 0 OR max(attempt) + 1 <> count(*) OR count(DISTINCT attempt) <> count(*)"),
+        rule("S13", "calls of a parent are not numbered 0, 1, 2, …", E::None,
+            "SELECT coalesce(state_id, operation_id) FROM calls WHERE run_id = ?1 GROUP BY state_id, operation_id
+             HAVING min(ordinal) <> 0 OR max(ordinal) + 1 <> count(*) OR count(DISTINCT ordinal) <> count(*)"),
+        rule("S14", "an end before its beginning", E::None,
+            "SELECT state_id FROM node_states WHERE run_id IS ?1
+             AND (duration_ns < 0 OR (ended_stream = opened_stream AND ended_seq <= opened_seq))"),
+        rule("S15", "an artifact whose producer is not COMPLETED", E::None,
+            "SELECT a.artifact_id FROM artifacts a WHERE a.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM node_states s
+             WHERE s.run_id = a.run_id AND s.state_id = a.state_id AND s.status = 'COMPLETED')"),
+        rule("S16", "a node state whose fields do not fit its status", E::None, wrong_states()),
+        rule("S17", "a call with no parent, two parents, or a parent of another run", E::None,
+            "SELECT c.call_id FROM calls c WHERE c.run_id = ?1 AND ((c.state_id IS NULL) = (c.operation_id IS NULL)
+             OR (c.state_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM node_states s
+             WHERE s.run_id = c.run_id AND s.state_id = c.state_id))
+             OR (c.operation_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM operations o
+             WHERE o.run_id = c.run_id AND o.operation_id = c.operation_id)))"),
+    ]
+}

@@ -1,0 +1,265 @@
+//! Runs with their status and counts, and one run in full.
+
+use rusqlite::{Params, Row};
+
+use super::entry::Entry;
+use super::open::Trail;
+use super::text;
+use crate::error::{Code, Error};
+use crate::index::json::Json;
+use crate::model::Id;
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunView {
+    /// Whole id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+    /// As its records state it.
+    pub status: String,
+    /// For a run that has not ended: whether a process still works on it.
+    pub lives: Option<bool>,
+    /// Wall time of its start, ns.
+    pub started_at: Option<i64>,
+    /// Wall time of its end, ns.
+    pub ended_at: Option<i64>,
+    /// From start to end, monotonic.
+    pub duration_ns: Option<u64>,
+    /// Who.
+    pub actor: Option<String>,
+    /// Why it ended so.
+    pub reason: Option<String>,
+    /// What became of its entries.
+    pub counts: Counts,
+}
+
+/// What became of entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of them.
+    pub entries: u64,
+    /// Ended by returning.
+    pub completed: u64,
+    /// Ended by an error.
+    pub errored: u64,
+    /// Ended by a panic.
+    pub panicked: u64,
+    /// Ended by a cancellation.
+    pub cancelled: u64,
+    /// Ended with their process, outcome unknown.
+    pub abandoned: u64,
+    /// Not ended.
+    pub open: u64,
+}
+
+impl Counts {
+    fn add(&mut self, status: &str, exit: Option<&str>, n: u64) {
+        self.entries += n;
+        match (status, exit) {
+            ("COMPLETED", _) => self.completed += n,
+            ("FAILED", Some("panicked")) => self.panicked += n,
+            ("FAILED", Some("cancelled")) => self.cancelled += n,
+            ("FAILED", _) => self.errored += n,
+            ("ABANDONED", _) => self.abandoned += n,
+            _ => self.open += n,
+        }
+    }
+
+    /// All that failed.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.errored + self.panicked + self.cancelled
+    }
+
+    /// The counts as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::object([
+            ("entries", self.entries.into()),
+            ("completed", self.completed.into()),
+            ("errored", self.errored.into()),
+            ("panicked", self.panicked.into()),
+            ("cancelled", self.cancelled.into()),
+            ("abandoned", self.abandoned.into()),
+            ("open", self.open.into()),
+        ])
+    }
+}
+
+/// Counts of one node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeCounts {
+    /// The node's name.
+    pub node: String,
+    /// What became of its entries.
+    pub counts: Counts,
+}
+
+/// One run in full.
+#[derive(Clone, Debug)]
+pub struct RunStory {
+    /// The run.
+    pub run: RunView,
+    /// Its nodes, in the order of their first entries.
+    pub nodes: Vec<NodeCounts>,
+    /// Its first entries in order of opening, at most as many as were asked for.
+    pub entries: Vec<Entry>,
+    /// Its first failed and abandoned entries.
+    pub failures: Vec<Entry>,
+}
+
+impl RunView {
+    /// The status for people: a run whose process is gone and that nobody has recovered is said to be so.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        match self.lives {
+            Some(false) => format!("{}, process gone", self.status),
+            _ => self.status.clone(),
+        }
+    }
+
+    /// The run as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        let owner = self.lives.map(|lives| if lives { "alive" } else { "gone" });
+        Json::object([
+            ("id", self.id.as_str().into()),
+            ("name", self.name.clone().into()),
+            ("status", self.status.as_str().into()),
+            ("process", owner.into()),
+            ("started_at", self.started_at.map(text::time).into()),
+            ("ended_at", self.ended_at.map(text::time).into()),
+            ("duration_ns", self.duration_ns.into()),
+            ("actor", self.actor.clone().into()),
+            ("reason", self.reason.clone().into()),
+            ("counts", self.counts.json()),
+        ])
+    }
+}
+
+impl RunStory {
+    /// The story as one JSON object.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        let Json::Object(mut members) = self.run.json() else { return Json::Null };
+        let node = |n: &NodeCounts| Json::object([("node", n.node.as_str().into()), ("counts", n.counts.json())]);
+        members.push(("nodes".into(), Json::List(self.nodes.iter().map(node).collect())));
+        members.push(("entries".into(), Json::List(self.entries.iter().map(Entry::json).collect())));
+        members.push(("failures".into(), Json::List(self.failures.iter().map(Entry::json).collect())));
+        Json::Object(members)
+    }
+}
+
+const SELECT: &str = "SELECT run_id, name, status, started_at, ended_at, duration_ns, actor,
+  coalesce(reason, abandon_reason, error) FROM runs";
+
+impl Trail {
+    /// Every run, oldest first.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn runs(&self) -> Result<Vec<RunView>, Error> {
+        let mut runs = self.select_runs("ORDER BY started_at, run_id", [])?;
+        for run in &mut runs {
+            run.counts = self.counts(Some(&run.id))?;
+        }
+        Ok(runs)
+    }
+
+    /// One run with its nodes, its first `limit` entries and its first failures.
+    ///
+    /// # Errors
+    /// `AUD0601` when no run has this id.
+    pub fn show(&self, run: Id, limit: u32) -> Result<RunStory, Error> {
+        let id = format!("{run:#}");
+        let found = self.select_runs("WHERE run_id = ?1", [&id])?.into_iter().next();
+        let Some(mut view) = found else {
+            return Err(Error::new(Code::UnknownId, format!("showing run {}", self.short(run))));
+        };
+        view.counts = self.counts(Some(&id))?;
+        let in_order = "ORDER BY s.opened_at, s.key LIMIT ?2";
+        Ok(RunStory {
+            nodes: self.nodes(Some(&id))?,
+            entries: self.entries(&format!("WHERE s.run_id = ?1 {in_order}"), (&id, limit))?,
+            failures: self.entries(
+                &format!("WHERE s.run_id = ?1 AND s.status IN ('FAILED', 'ABANDONED') {in_order}"),
+                (&id, limit.min(10)),
+            )?,
+            run: view,
+        })
+    }
+
+    /// Counts by node and exit, of one run or of all entries.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn nodes(&self, run: Option<&str>) -> Result<Vec<NodeCounts>, Error> {
+        let sql = "SELECT coalesce(node_id, '(unnamed)'), status, exit_kind, count(*), min(key) FROM node_states
+          WHERE ?1 IS NULL OR run_id = ?1 GROUP BY node_id, status, exit_kind";
+        let of_run = "SELECT coalesce(node_id, '(unnamed)'), status, exit_kind, count(*), min(key) FROM node_states
+          WHERE run_id = ?1 GROUP BY node_id, status, exit_kind";
+        let conn = &self.index.store.conn;
+        let mut statement = self.sql(conn.prepare(if run.is_some() { of_run } else { sql }))?;
+        let mut rows = self.sql(statement.query([run]))?;
+        let mut nodes: Vec<(i64, NodeCounts)> = Vec::new();
+        while let Some(row) = self.sql(rows.next())? {
+            let (name, status, exit, n, first) = self.sql(counted(row))?;
+            let at = nodes.iter().position(|(_, node)| node.node == name).unwrap_or(nodes.len());
+            if at == nodes.len() {
+                nodes.push((first, NodeCounts { node: name, counts: Counts::default() }));
+            }
+            nodes[at].0 = nodes[at].0.min(first);
+            nodes[at].1.counts.add(&status, exit.as_deref(), n);
+        }
+        nodes.sort_by(|a, b| (a.0, &a.1.node).cmp(&(b.0, &b.1.node)));
+        Ok(nodes.into_iter().map(|(_, node)| node).collect())
+    }
+
+    fn counts(&self, run: Option<&str>) -> Result<Counts, Error> {
+        let mut total = Counts::default();
+        for node in self.nodes(run)? {
+            total.entries += node.counts.entries;
+            total.completed += node.counts.completed;
+            total.errored += node.counts.errored;
+            total.panicked += node.counts.panicked;
+            total.cancelled += node.counts.cancelled;
+            total.abandoned += node.counts.abandoned;
+            total.open += node.counts.open;
+        }
+        Ok(total)
+    }
+
+    /// Runs that a condition selects, without their counts.
+    pub(super) fn select_runs(&self, condition: &str, values: impl Params) -> Result<Vec<RunView>, Error> {
+        let conn = &self.index.store.conn;
+        let mut statement = self.sql(conn.prepare(&format!("{SELECT} {condition}")))?;
+        let rows = self.sql(statement.query_map(values, read))?;
+        let mut runs: Vec<RunView> = self.sql(rows.collect())?;
+        for run in runs.iter_mut().filter(|run| run.status == "RUNNING") {
+            run.lives = Id::parse(&run.id).map(|id| self.run_lives(id));
+        }
+        Ok(runs)
+    }
+}
+
+type Counted = (String, String, Option<String>, u64, i64);
+
+fn counted(row: &Row<'_>) -> rusqlite::Result<Counted> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?.unsigned_abs(), row.get(4)?))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<RunView> {
+    Ok(RunView {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        status: row.get(2)?,
+        lives: None,
+        started_at: row.get(3)?,
+        ended_at: row.get(4)?,
+        duration_ns: row.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
+        actor: row.get(6)?,
+        reason: row.get(7)?,
+        counts: Counts::default(),
+    })
+}

@@ -1,0 +1,189 @@
+//! The sweep: every rule over every run, and everything that is open and should not be. Run-scoped throughout: one run's
+//! fault never shows up in another's answer.
+
+use super::finding::{Finding, Weight};
+use super::open::Trail;
+use super::rules::{AT_ANY_TIME, Exempt, Rule, rules};
+use super::runs::RunView;
+use crate::error::Error;
+use crate::index::json::Json;
+use crate::journal::owner;
+use crate::model::{Id, StreamId};
+
+/// What a sweep came to.
+#[derive(Clone, Debug, Default)]
+pub struct Sweep {
+    /// Runs that were looked at.
+    pub runs: u64,
+    /// Node states that were looked at.
+    pub entries: u64,
+    /// Node states that are open, in living processes or not.
+    pub open: u64,
+    /// What is not as it should be.
+    pub findings: Vec<Finding>,
+}
+
+impl Sweep {
+    /// The counts as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::object([("runs", self.runs.into()), ("entries", self.entries.into()), ("open", self.open.into())])
+    }
+}
+
+impl Trail {
+    /// Applies every rule to one run, or to all runs and to entries without a run.
+    ///
+    /// # Errors
+    /// `AUD0601` when the run is unknown; what SQLite says.
+    pub fn sweep(&self, run: Option<Id>) -> Result<Sweep, Error> {
+        let rules = rules();
+        let runs = match run {
+            Some(run) => vec![self.show(run, 0)?.run],
+            None => self.select_runs("ORDER BY started_at, run_id", [])?,
+        };
+        let mut sweep = Sweep { runs: runs.len() as u64, ..Sweep::default() };
+        for run in &runs {
+            self.sweep_run(run, &rules, &mut sweep)?;
+        }
+        let only = run.map(|run| format!("{run:#}"));
+        if only.is_none() {
+            self.apply(None, &rules, |rule| AT_ANY_TIME.contains(&rule.id), &mut sweep)?;
+            self.stored(&mut sweep)?;
+        }
+        self.open_entries(only.as_deref(), &mut sweep)?;
+        sweep.entries = self.entries_of(only.as_deref())?;
+        Ok(sweep)
+    }
+
+    fn sweep_run(&self, run: &RunView, rules: &[Rule], sweep: &mut Sweep) -> Result<(), Error> {
+        let status = run.status.as_str();
+        let applies = |rule: &Rule| match (status, rule.exempt) {
+            ("RUNNING", _) => AT_ANY_TIME.contains(&rule.id),
+            ("INTERRUPTED", Exempt::Interrupted | Exempt::InterruptedAndAbandoned) => false,
+            ("ABANDONED", Exempt::InterruptedAndAbandoned) => false,
+            _ => true,
+        };
+        self.apply(Some(&run.id), rules, applies, sweep)?;
+        if run.lives == Some(false) {
+            let message = "the run's process is gone; the next program that opens the trail ends it as ABANDONED";
+            sweep.findings.push(Finding::new("UNRECOVERED", Weight::Problem, run.id.as_str(), message));
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &self,
+        run: Option<&str>,
+        rules: &[Rule],
+        applies: impl Fn(&Rule) -> bool,
+        sweep: &mut Sweep,
+    ) -> Result<(), Error> {
+        for rule in rules.iter().filter(|rule| applies(rule)) {
+            let mut statement = self.sql(self.index.store.conn.prepare(&rule.sql))?;
+            let ids = self.sql(statement.query_map([run], |row| row.get::<_, Option<String>>(0)))?;
+            for id in ids {
+                let id = self.sql(id)?.unwrap_or_else(|| "(no id)".to_owned());
+                let place = self.place_of(run, &id)?;
+                sweep.findings.push(Finding { place, ..Finding::new(rule.id, Weight::Problem, id, rule.says) });
+            }
+        }
+        Ok(())
+    }
+
+    /// `file:line` of the site at which a state, or a token last, was.
+    fn place_of(&self, run: Option<&str>, id: &str) -> Result<Option<String>, Error> {
+        let found = match Id::parse(id) {
+            Some(state) => self.entry(state)?.and_then(|entry| entry.place),
+            None => None,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+        let of_token = "WHERE s.run_id = ?1 AND s.token_id = ?2 ORDER BY s.key DESC LIMIT 1";
+        Ok(self.entries(of_token, (run, id))?.into_iter().next().and_then(|entry| entry.place))
+    }
+
+    /// Entries that are open although nothing can end them any more: those of ended runs are S9's.
+    fn open_entries(&self, run: Option<&str>, sweep: &mut Sweep) -> Result<(), Error> {
+        let condition = "WHERE s.status IN ('OPEN', 'DEFERRED') AND (?1 IS NULL OR s.run_id = ?1) ORDER BY s.state_id";
+        let mut known: Option<(StreamId, Option<(&'static str, &'static str)>)> = None;
+        for entry in self.entries(condition, [run])? {
+            sweep.open += 1;
+            let Some(id) = Id::parse(&entry.id) else { continue };
+            if sweep.findings.iter().any(|finding| finding.rule == "S9" && finding.id == entry.id) {
+                continue;
+            }
+            let verdict = match known {
+                Some((stream, verdict)) if stream == id.stream => verdict,
+                _ => self.why_open(id.stream)?,
+            };
+            known = Some((id.stream, verdict));
+            if let Some((rule, message)) = verdict {
+                let place = entry.place.clone();
+                sweep.findings.push(Finding { place, ..Finding::new(rule, Weight::Problem, entry.id, message) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Why an open entry of this stream is a fault; `None` while its process lives.
+    fn why_open(&self, stream: StreamId) -> Result<Option<(&'static str, &'static str)>, Error> {
+        let sql = "SELECT closed_seq IS NOT NULL OR EXISTS (SELECT 1 FROM settlements t WHERE t.settled = s.stream)
+          FROM streams s WHERE stream = ?1";
+        let ended: bool = self.sql(self.index.store.conn.query_row(sql, [stream.text()], |row| row.get(0)))?;
+        Ok(match (ended, owner::is_alive(&self.layout, stream)) {
+            (true, _) => Some(("S9", "work still open in a stream that has ended")),
+            (false, true) => None,
+            (false, false) => Some((
+                "UNRECOVERED",
+                "open, and its process is gone; the next program that opens the trail ends it as ABANDONED",
+            )),
+        })
+    }
+
+    /// What the index had to take although it cannot be: contradictions, unreadable records, and counted gaps.
+    fn stored(&self, sweep: &mut Sweep) -> Result<(), Error> {
+        let queries = [
+            (
+                "CONTRADICTION",
+                Weight::Integrity,
+                "SELECT stream || '-' || seq, what || ': ' || entity_id || ' ' || coalesce(status, '') FROM contradictions ORDER BY 1",
+            ),
+            (
+                "LOAD",
+                Weight::Integrity,
+                "SELECT stream || '-' || seq, why FROM unread WHERE what = 'invalid' ORDER BY 1",
+            ),
+            (
+                "UNKNOWN_KIND",
+                Weight::Note,
+                "SELECT stream || '-' || seq, why FROM unread WHERE what = 'unknown' ORDER BY 1",
+            ),
+            (
+                "GAP",
+                Weight::Problem,
+                "SELECT stream || '-' || seq, count || ' entries ran without a record' FROM gaps WHERE kind = 'GAP' ORDER BY 1",
+            ),
+            (
+                "UNOPENED",
+                Weight::Integrity,
+                "SELECT state_id, 'an end without an opening record' FROM node_states WHERE opened_seq IS NULL ORDER BY 1",
+            ),
+        ];
+        for (rule, weight, sql) in queries {
+            let mut statement = self.sql(self.index.store.conn.prepare(sql))?;
+            let rows =
+                self.sql(statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))))?;
+            for row in rows {
+                let (id, message) = self.sql(row)?;
+                sweep.findings.push(Finding::new(rule, weight, id, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn entries_of(&self, run: Option<&str>) -> Result<u64, Error> {
+        Ok(self.nodes(run)?.iter().map(|node| node.counts.entries).sum())
+    }
+}
