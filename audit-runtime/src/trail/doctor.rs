@@ -84,7 +84,7 @@ impl Trail {
         self.index_checked(&mut checkup);
         self.counted(&mut checkup)?;
         self.disk_checked(&mut checkup);
-        checkup.findings.sort_by(|a, b| b.weight.cmp(&a.weight));
+        checkup.findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
         Ok(checkup)
     }
 

@@ -10,6 +10,9 @@ use crate::index::json::Json;
 use crate::journal::owner;
 use crate::model::{Id, StreamId};
 
+/// A rule's id and what it says.
+type Fault = (&'static str, &'static str);
+
 /// What a sweep came to.
 #[derive(Clone, Debug, Default)]
 pub struct Sweep {
@@ -107,7 +110,7 @@ impl Trail {
     /// Entries that are open although nothing can end them any more: those of ended runs are S9's.
     fn open_entries(&self, run: Option<&str>, sweep: &mut Sweep) -> Result<(), Error> {
         let condition = "WHERE s.status IN ('OPEN', 'DEFERRED') AND (?1 IS NULL OR s.run_id = ?1) ORDER BY s.state_id";
-        let mut known: Option<(StreamId, Option<(&'static str, &'static str)>)> = None;
+        let mut known: Option<(StreamId, Option<Fault>)> = None;
         for entry in self.entries(condition, [run])? {
             sweep.open += 1;
             let Some(id) = Id::parse(&entry.id) else { continue };
@@ -128,7 +131,7 @@ impl Trail {
     }
 
     /// Why an open entry of this stream is a fault; `None` while its process lives.
-    fn why_open(&self, stream: StreamId) -> Result<Option<(&'static str, &'static str)>, Error> {
+    fn why_open(&self, stream: StreamId) -> Result<Option<Fault>, Error> {
         let sql = "SELECT closed_seq IS NOT NULL OR EXISTS (SELECT 1 FROM settlements t WHERE t.settled = s.stream)
           FROM streams s WHERE stream = ?1";
         let ended: bool = self.sql(self.index.store.conn.query_row(sql, [stream.text()], |row| row.get(0)))?;
