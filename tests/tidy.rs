@@ -1,0 +1,199 @@
+//! Rules that check themselves: which module may import which, where `unsafe` may stand, what never lands. Each rule has
+//! a planted violation that it must find, so that it cannot go blind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Inside audit-runtime: what a module may import. The same table stands in the architecture's documents.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("error", &["model"]),
+    ("site", &["model", "error"]),
+    ("clock", &["model"]),
+    ("evidence", &["model"]),
+    ("seeded", &[]),
+    ("journal", &["model", "error", "clock", "seeded"]),
+    ("ledger", &["model"]),
+    ("recorder", &["model", "error", "clock", "journal", "site", "ledger", "seeded"]),
+    ("context", &["model", "error", "site", "recorder", "seeded"]),
+    ("guard", &["model", "error", "site", "context", "recorder", "evidence", "seeded"]),
+    ("index", &["model", "error", "journal", "seeded"]),
+    ("contract", &["model"]),
+    ("trail", &["model", "error", "journal", "index", "contract", "seeded"]),
+    ("landscape", &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "seeded"]),
+    ("governance", &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail", "seeded"]),
+    (
+        "session",
+        &[
+            "model", "error", "site", "clock", "evidence", "journal", "ledger", "recorder", "context", "guard", "index",
+            "contract", "trail", "landscape", "governance", "seeded",
+        ],
+    ),
+    ("layer", &["model", "error", "context", "recorder", "contract", "session", "clock", "seeded"]),
+    ("private", &["model", "error", "site", "guard", "context", "evidence", "seeded"]),
+];
+
+/// The one file of the published crates that may hold `unsafe`, with its reasons at its head.
+const UNSAFE_ALLOWED: &str = "audit-runtime/src/journal/map.rs";
+
+/// Longest source file, in lines.
+const LONGEST: usize = 700;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust file below a folder, with its path from the workspace's root.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path.strip_prefix(root()).unwrap_or(&path).display().to_string();
+                found.push((name, fs::read_to_string(&path).expect("a source file can be read")));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The module of audit-runtime that a file belongs to.
+fn module_of(file: &str) -> Option<&str> {
+    let inside = file.strip_prefix("audit-runtime/src/")?;
+    Some(inside.split(['/', '.']).next().unwrap_or(inside))
+}
+
+/// Modules that a line imports or names by `crate::…`; code in tests may reach anywhere.
+fn named_modules(line: &str) -> Vec<&str> {
+    let code = line.split("//").next().unwrap_or("");
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names: Vec<&str> = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or("").split(',').collect(),
+            None => vec![rest],
+        };
+        found.extend(names.into_iter().map(|name| {
+            let name = name.trim();
+            name.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("")
+        }));
+    }
+    found
+}
+
+/// `file:line` of every import against the arrows.
+fn back_arrows(file: &str, text: &str) -> Vec<String> {
+    let Some(module) = module_of(file).filter(|module| *module != "lib") else { return Vec::new() };
+    let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == module) else {
+        return vec![format!("{file}:1: module `{module}` has no row in the table of arrows")];
+    };
+    let production = text.split("\n#[cfg(test)]").next().unwrap_or(text);
+    let mut found = Vec::new();
+    for (at, line) in production.lines().enumerate() {
+        for named in named_modules(line) {
+            let known = ARROWS.iter().any(|(name, _)| *name == named);
+            if known && named != module && !allowed.contains(&named) {
+                found.push(format!("{file}:{}: `{module}` must not import `{named}`", at + 1));
+            }
+        }
+    }
+    found
+}
+
+/// Re-exports at the crate's root would hide an arrow: inside the crate, names come from their modules.
+fn root_imports(file: &str, text: &str) -> Vec<String> {
+    if module_of(file).is_none_or(|module| module == "lib") {
+        return Vec::new();
+    }
+    let production = text.split("\n#[cfg(test)]").next().unwrap_or(text);
+    let hidden = |line: &str| {
+        named_modules(line).iter().any(|name| name.starts_with(char::is_uppercase) && !matches!(*name, "Id" | "RunId" | "StreamId"))
+    };
+    let lines = production.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("use ") && hidden(line));
+    lines.map(|(at, _)| format!("{file}:{}: import from the module that owns the name", at + 1)).collect()
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let found: Vec<String> = sources("audit-runtime/src")
+        .iter()
+        .filter(|(file, _)| !file.contains("/tests"))
+        .flat_map(|(file, text)| back_arrows(file, text).into_iter().chain(root_imports(file, text)))
+        .collect();
+    assert!(found.is_empty(), "back-arrows:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_planted_back_arrow_is_found_with_its_line() {
+    let planted = "use std::fmt;\nuse crate::recorder::Recorder;\n";
+    assert_eq!(
+        back_arrows("audit-runtime/src/journal/writer.rs", planted),
+        ["audit-runtime/src/journal/writer.rs:2: `journal` must not import `recorder`"]
+    );
+    let listed = "use crate::{error::Error, session::open};\n";
+    assert_eq!(back_arrows("audit-runtime/src/trail/mod.rs", listed).len(), 1);
+    assert_eq!(back_arrows("audit-runtime/src/nobody.rs", "").len(), 1);
+    assert!(back_arrows("audit-runtime/src/recorder/mod.rs", "use crate::journal::Journal;\n").is_empty());
+}
+
+#[test]
+fn unsafe_stands_in_one_file() {
+    let needle = ["unsafe", " {"].concat();
+    let found: Vec<String> = ["audit-macros/src", "audit-runtime/src", "audit-testkit/src", "audited-cli/src", "examples"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|(file, _)| file != UNSAFE_ALLOWED)
+        .flat_map(|(file, text)| {
+            let lines = text.lines().enumerate().filter(|(_, line)| {
+                let code = line.trim_start();
+                !code.starts_with("//") && !code.contains('"') && code.contains(&needle)
+            });
+            lines.map(|(at, _)| format!("{file}:{}", at + 1)).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(found.is_empty(), "unsafe blocks outside {UNSAFE_ALLOWED}:\n{}", found.join("\n"));
+    let map = fs::read_to_string(root().join(UNSAFE_ALLOWED)).expect("the mapping's file");
+    assert!(map.contains(&needle) && map.contains("SAFETY"), "the exception must be needed and give its reasons");
+}
+
+/// What must not land, as words put together here so that this file does not hold them.
+fn unwanted(file: &str, text: &str) -> Vec<String> {
+    let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["todo", "!("].concat(), ["unimplemented", "!("].concat(), ["dbg", "!("].concat()];
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        found.extend(words.iter().filter(|word| line.contains(*word)).map(|word| format!("{file}:{}: {word}", at + 1)));
+    }
+    if text.lines().count() > LONGEST {
+        found.push(format!("{file}:{LONGEST}: longer than {LONGEST} lines; a smaller noun is asking to be named"));
+    }
+    found
+}
+
+#[test]
+fn nothing_half_done_lands() {
+    let folders = ["audit-macros", "audit-runtime", "audit-testkit", "audited-cli", "examples", "benchmarks", "tests"];
+    let found: Vec<String> = folders
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .filter(|(file, _)| !file.contains("/expand/"))
+        .flat_map(|(file, text)| unwanted(&file, &text))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(unwanted("x.rs", &["// TO", "DO later"].concat()).len(), 1);
+}
+
+#[test]
+fn every_dependency_gives_its_reason() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
+    let section = manifest.split("[workspace.dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
+    let silent: Vec<&str> = section
+        .lines()
+        .filter(|line| line.contains('=') && !line.starts_with('#') && !line.contains("path =") && !line.contains("} #") && !line.contains("\" ") && !line.contains("  #") && !line.contains(" # "))
+        .collect();
+    assert!(silent.is_empty(), "without a reason:\n{}", silent.join("\n"));
+}
