@@ -179,12 +179,12 @@ pub fn parse(tokens: TokenStream, report: &mut Report) -> Options {
                 report.push(error);
                 skip_to_comma(input);
             }
-            if !input.is_empty() {
-                if let Err(error) = input.parse::<Token![,]>() {
-                    report.push(error);
-                    skip_to_comma(input);
-                    let _: Option<Token![,]> = input.parse().ok();
-                }
+            if !input.is_empty()
+                && let Err(error) = input.parse::<Token![,]>()
+            {
+                report.push(error);
+                skip_to_comma(input);
+                let _: Option<Token![,]> = input.parse().ok();
             }
         }
         Ok(())
@@ -222,11 +222,14 @@ fn option(input: ParseStream<'_>, options: &mut Options, report: &mut Report) ->
     let name = input.call(Ident::parse_any)?;
     let span = name.span();
     let name = name.unraw().to_string();
-    if NAMES.contains(&name.as_str()) && name != "record" && name != "expects" && name != "acknowledges" {
-        if options.place(&name).is_some() {
-            skip_to_comma(input);
-            return Err(syn::Error::new(span, format!("`{name}` stands twice; write it once")));
-        }
+    if NAMES.contains(&name.as_str())
+        && name != "record"
+        && name != "expects"
+        && name != "acknowledges"
+        && options.place(&name).is_some()
+    {
+        skip_to_comma(input);
+        return Err(syn::Error::new(span, format!("`{name}` stands twice; write it once")));
     }
     options.places.push((name.clone(), span));
     match name.as_str() {
@@ -397,12 +400,12 @@ fn items(
             report.push(error);
             skip_to_comma(content);
         }
-        if !content.is_empty() {
-            if let Err(error) = content.parse::<Token![,]>() {
-                report.push(error);
-                skip_to_comma(content);
-                let _: Option<Token![,]> = content.parse().ok();
-            }
+        if !content.is_empty()
+            && let Err(error) = content.parse::<Token![,]>()
+        {
+            report.push(error);
+            skip_to_comma(content);
+            let _: Option<Token![,]> = content.parse().ok();
         }
     }
 }

@@ -235,9 +235,9 @@ impl Context<'_> {
                 quote_spanned!(here=> match #p::future::<#never, _>(&__AUDITED, #given, async move #moved, #p::returned, #p::refuse_by_panic).await {})
             }
             Plan::Makes { output, boxed, in_place } => {
-                let (judge, refuse) = (self.judge(output.as_ref()), self.refuse(output.as_ref()));
-                let output = output.clone().unwrap_or_else(|| syn::parse_quote!(_));
-                match in_place {
+                let (judge, refuse) = (self.judge(output.as_deref()), self.refuse(output.as_deref()));
+                let output = output.as_deref().cloned().unwrap_or_else(|| syn::parse_quote!(_));
+                match in_place.as_deref() {
                     Some(InPlace { around, block }) => {
                         let future = quote_spanned!(here=> #p::future::<#output, _>(&__AUDITED, #given, #block, #judge, #refuse));
                         if around.is_empty() { future } else { quote_spanned!(here=> #around(#future)) }

@@ -7,6 +7,8 @@
 
 mod attribute;
 mod block;
+mod derive_digest;
+mod derive_evidence;
 mod expand;
 mod model;
 mod report;
@@ -25,4 +27,18 @@ pub fn audited(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn not_audited(options: TokenStream, item: TokenStream) -> TokenStream {
     block::not_audited(options.into(), item.into()).into()
+}
+
+/// Gives each variant of an error type a stable code: `#[evidence(code = "…")]`, `#[evidence(transparent)]`, else the
+/// variant's name.
+#[proc_macro_derive(Evidence, attributes(evidence))]
+pub fn evidence(item: TokenStream) -> TokenStream {
+    derive_evidence::derive(item.into()).into()
+}
+
+/// Lets a type be digested: the form that serde_json would write, keys in canonical order. Fields take
+/// `#[audit(skip)]`, `#[audit(redact)]`, `#[audit(keyed)]`, `#[audit(text)]` and `#[audit(rename = "…")]`.
+#[proc_macro_derive(AuditDigest, attributes(audit))]
+pub fn audit_digest(item: TokenStream) -> TokenStream {
+    derive_digest::derive(item.into()).into()
 }

@@ -64,7 +64,7 @@ pub enum Plan {
     /// As `Future`, for a body that never returns.
     FutureNever,
     /// The body makes a future of this output; `in_place` is set where it is one async block.
-    Makes { output: Option<Type>, boxed: bool, in_place: Option<InPlace> },
+    Makes { output: Option<Box<Type>>, boxed: bool, in_place: Option<Box<InPlace>> },
 }
 
 /// A body that is one async block, or one `Box::pin` of it.
@@ -89,11 +89,11 @@ pub fn plan(function: &Function) -> Plan {
         let in_place = || function.body.as_ref().and_then(|body| single_async(&body.stream()));
         if let Some(output) = returned_future(ty) {
             let in_place = in_place().filter(|found| found.around.is_empty());
-            return Plan::Makes { output, boxed: false, in_place };
+            return Plan::Makes { output: output.map(Box::new), boxed: false, in_place: in_place.map(Box::new) };
         }
         if let Some(output) = boxed_future(ty) {
             let in_place = in_place().filter(|found| !found.around.is_empty());
-            return Plan::Makes { output, boxed: true, in_place };
+            return Plan::Makes { output: output.map(Box::new), boxed: true, in_place: in_place.map(Box::new) };
         }
     }
     let tracks = function.attrs.iter().any(|attr| attr.path().is_ident("track_caller"));

@@ -12,12 +12,14 @@ pub use std::boxed::Box;
 pub use std::option::Option::{self, None, Some};
 pub use std::result::Result::{self, Err, Ok};
 
+pub use crate::evidence::Evidence;
 pub use crate::guard::call::{begin, call, end};
 pub use crate::guard::end::End;
 pub use crate::guard::future::{future, made};
 pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
 pub use crate::model::Durability;
 pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
+pub use crate::model::digest::{AsText, AuditDigest, CanonicalError, CanonicalWriter};
 pub use crate::site::{Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
 pub use inventory;
 
@@ -331,15 +333,15 @@ macro_rules! plain {
         fn plain(&self) -> Value { ($from)(*self) }
     })* };
 }
-plain!(u8 u16 u32 u64, |n| Value::Uint(u64::from(n)));
-plain!(i8 i16 i32 i64, |n| {
-    let n = i64::from(n);
-    u64::try_from(n).map_or(Value::Int(n), Value::Uint)
-});
+plain!(u8 u16 u32, |n| Value::Uint(u64::from(n)));
+plain!(u64, Value::Uint);
+plain!(i8 i16 i32, |n| i64::from(n).plain());
+plain!(i64, |n| u64::try_from(n).map_or(Value::Int(n), Value::Uint));
 plain!(usize, |n| Value::Uint(n as u64));
 plain!(isize, |n: isize| u64::try_from(n).map_or(Value::Int(n as i64), Value::Uint));
 plain!(bool, Value::Bool);
-plain!(f32 f64, |x| Value::Float(f64::from(x)));
+plain!(f32, |x| Value::Float(f64::from(x)));
+plain!(f64, Value::Float);
 
 impl<T: Plain> Plain for Option<T> {
     fn plain(&self) -> Value {
@@ -357,19 +359,23 @@ impl<T: Plain + ?Sized> Plain for &T {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __audited_site {
-    ($name:ident $form:ident $function:literal 0u32 0u32 { $($fields:tt)* }) => {
-        $crate::__audited_site!(@ $name $form $function (::core::line!()) (::core::column!()) { $($fields)* });
+    ($name:ident $form:ident $function:literal 0u32 0u32 { $($field:ident: $value:expr),* $(,)? }) => {
+        $crate::__audited_site!(@ $name $form $function (::core::line!()) (::core::column!()) { $($field: $value),* });
     };
-    ($name:ident $form:ident $function:literal $line:literal $column:literal { $($fields:tt)* }) => {
-        $crate::__audited_site!(@ $name $form $function ($line) ($column) { $($fields)* });
+    ($name:ident $form:ident $function:literal $line:literal $column:literal { $($field:ident: $value:expr),* $(,)? }) => {
+        $crate::__audited_site!(@ $name $form $function ($line) ($column) { $($field: $value),* });
     };
-    (@ $name:ident $form:ident $function:literal ($line:expr) ($column:expr) { $($fields:tt)* }) => {
+    (@ $name:ident $form:ident $function:literal ($line:expr) ($column:expr) { $($field:ident: $value:expr),* $(,)? }) => {
         static $name: $crate::__private::Site = $crate::__private::Site::new(
             $function,
             ::core::module_path!(),
             (::core::file!(), $line, $column),
             $crate::__private::Form::$form,
-            $crate::__private::Options { $($fields)*, ..$crate::__private::Options::NONE },
+            {
+                let mut options = $crate::__private::Options::NONE;
+                $(options.$field = $value;)*
+                options
+            },
         );
         $crate::__private::inventory::submit! { $crate::__private::Registered::Site(&$name) }
     };

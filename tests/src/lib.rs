@@ -1,1 +1,3 @@
+//! Workspace-level proofs: one file per promise, in `tests/`.
+
 #![forbid(unsafe_code)]

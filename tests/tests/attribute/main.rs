@@ -1,0 +1,12 @@
+//! The attribute's promises, seen through the door a user uses and read back from disk.
+
+mod catalogue;
+mod context;
+mod derives;
+mod endings;
+mod inputs;
+mod refusals;
+mod shapes;
+mod shapes_async;
+mod shapes_sync;
+mod trail;
