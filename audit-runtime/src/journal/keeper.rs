@@ -68,12 +68,15 @@ impl Bell {
     }
 }
 
+/// What a thread does until it is stopped.
+type Job = fn(&Shared);
+
+const JOBS: [(&str, Job); 3] = [("audit-io", io_loop), ("audit-keeper", keeper_loop), ("audit-watch", watch_loop)];
+
 /// Starts the three threads. One that cannot be started leaves a poisoned journal, which refuses.
 pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
-    let jobs: [(&str, fn(&Shared)); 3] =
-        [("audit-io", io_loop), ("audit-keeper", keeper_loop), ("audit-watch", watch_loop)];
     let mut threads = Vec::new();
-    for (name, job) in jobs {
+    for (name, job) in JOBS {
         let theirs = Arc::clone(shared);
         match std::thread::Builder::new().name(name.to_owned()).spawn(move || job(&theirs)) {
             Ok(thread) => threads.push(thread),

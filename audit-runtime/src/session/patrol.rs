@@ -1,36 +1,72 @@
-//! The thread that, while we live, settles streams of processes that die meanwhile.
+//! The thread that works beside the program while the trail is open: it keeps the index up to date and settles streams
+//! of processes that die meanwhile. Nothing that is recorded waits for it, and nothing is lost when it fails.
 
 use super::builder::Builder;
 use super::recovery;
-use crate::recorder::Recorder;
-use std::sync::Weak;
-use std::time::Duration;
+use crate::index::Projector;
+use crate::recorder::{Core, Recorder};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
-/// How often the thread looks whether the recorder is gone.
+/// How often the thread looks for work and whether the recorder is gone.
 const STEP: Duration = Duration::from_millis(200);
+/// Records that are projected before it looks again.
+const BUDGET: u64 = 8192;
 
 pub(super) fn start(recorder: &Recorder, builder: &Builder) {
-    let every = builder.patrol;
-    let core = std::sync::Arc::downgrade(&recorder.0);
-    // Without the thread, dead streams wait for the next open: nothing is lost by it.
-    drop(std::thread::Builder::new().name("audit-patrol".to_owned()).spawn(move || walk(&core, every)));
+    let patrol = Patrol { core: Arc::downgrade(&recorder.0), every: builder.patrol, project: builder.project };
+    // Without the thread, dead streams wait for the next open and the index for the next question.
+    drop(std::thread::Builder::new().name("audit-patrol".to_owned()).spawn(move || patrol.walk()));
 }
 
-fn walk(core: &Weak<crate::recorder::Core>, every: Duration) {
-    let mut waited = Duration::ZERO;
-    loop {
-        std::thread::sleep(STEP.min(every));
-        waited += STEP;
-        let Some(core) = core.upgrade() else { return };
-        let recorder = Recorder(core);
-        if !recorder.health().healthy {
-            return;
+struct Patrol {
+    core: Weak<Core>,
+    every: Duration,
+    project: bool,
+}
+
+impl Patrol {
+    /// The recorder, as long as it is worth working for.
+    fn recorder(&self) -> Option<Recorder> {
+        let recorder = Recorder(self.core.upgrade()?);
+        recorder.health().healthy.then_some(recorder)
+    }
+
+    fn walk(self) {
+        let mut projector = None;
+        let mut last = Instant::now();
+        loop {
+            std::thread::sleep(STEP.min(self.every));
+            let Some(recorder) = self.recorder() else { return };
+            if last.elapsed() >= self.every {
+                last = Instant::now();
+                // What fails here is met again by the next round or the next open.
+                if let Ok(found) = recovery::recover(&recorder) {
+                    recorder.0.note_recovered(found);
+                }
+            }
+            drop(recorder);
+            if self.project {
+                self.catch_up(&mut projector);
+            }
         }
-        if waited >= every {
-            waited = Duration::ZERO;
-            // What fails here is met again by the next round or the next open.
-            if let Ok(found) = recovery::recover(&recorder) {
-                recorder.0.note_recovered(found);
+    }
+
+    /// Projects until the index has caught up or the recorder is gone. A failure only makes the index older; `audited
+    /// doctor` shows by how much.
+    fn catch_up(&self, projector: &mut Option<Projector>) {
+        let Some(layout) = self.recorder().map(|recorder| recorder.0.layout.clone()) else { return };
+        if projector.is_none() {
+            *projector = Projector::open(&layout).ok().flatten();
+        }
+        while self.recorder().is_some() {
+            match projector.as_mut().map(|p| p.catch_up(BUDGET)) {
+                Some(Ok(progress)) if progress.behind => {}
+                Some(Ok(_)) | None => return,
+                Some(Err(_)) => {
+                    *projector = None;
+                    return;
+                }
             }
         }
     }
