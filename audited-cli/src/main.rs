@@ -1,2 +1,27 @@
+//! `audited`: what happened to X, what is missing, can I prove it. The command line parses, asks the runtime and prints;
+//! it has no logic of its own.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `args` | what can be typed |
+//! | `ask` | each command's question to the runtime |
+//! | `answer` | items, findings and the exit code |
+//! | `out` | stdout: colour, width, broken pipes |
+//! | `progress` | a line on stderr for work over a second |
+//! | `print` | answers as text |
+
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod answer;
+mod args;
+mod ask;
+mod out;
+mod print;
+mod progress;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = <args::Cli as clap::Parser>::parse();
+    ExitCode::from(ask::run(&cli))
+}

@@ -29,7 +29,7 @@ mod store;
 pub use dump::dump;
 pub use private::{Access, Index};
 pub use project::{Progress, Projector, rebuild};
-pub use schema::VERSION;
+pub use schema::{VERSION, tables};
 pub use store::{journal_mode, sqlite_version};
 
 pub(crate) use points::body_json;

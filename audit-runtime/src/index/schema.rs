@@ -157,3 +157,24 @@ CREATE VIEW stream_ends AS SELECT s.stream, s.program, s.pid, s.closed_seq IS NO
 pub(super) fn statements() -> [&'static str; 4] {
     [TABLES, LANDSCAPE, INDEXES, VIEWS]
 }
+
+/// Every table and view with its columns, in the order in which they are made.
+#[must_use]
+pub fn tables() -> Vec<(String, Vec<String>)> {
+    described().unwrap_or_default()
+}
+
+fn described() -> rusqlite::Result<Vec<(String, Vec<String>)>> {
+    let conn = rusqlite::Connection::open_in_memory()?;
+    conn.execute_batch(&statements().concat())?;
+    let mut names = conn.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') ORDER BY rowid")?;
+    let mut columns = conn.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    names
+        .into_iter()
+        .map(|name| {
+            let columns = columns.query_map([&name], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            Ok((name, columns))
+        })
+        .collect()
+}

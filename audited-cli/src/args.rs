@@ -1,0 +1,175 @@
+//! What can be typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Where a trail is looked for when nothing names one.
+const DEFAULT_TRAIL: &str = "audit-trail";
+
+const EXAMPLES: &str = "\
+Examples:
+  audited runs                          list the runs of ./audit-trail
+  audited --trail target/trails/flights show 7k3q9d-2
+  audited explain 7k3q9d-1041           the story of one entry
+  audited sweep && echo nothing is missing
+  audited verify --json | jq .findings
+
+Exit codes: 0 fine, 1 a problem was found, 2 wrong usage, 3 the trail cannot be opened,
+4 the trail contradicts itself (4 beats 3 beats 1).";
+
+/// Ask an audit trail: what happened, what is missing, can it be proved.
+///
+/// Reads the trail that a program wrote with the `audit-runtime` crate. Nothing in it is changed, except by `index
+/// rebuild`, which makes the index anew.
+#[derive(Debug, Parser)]
+#[command(name = "audited", version, after_help = EXAMPLES, propagate_version = true)]
+pub(crate) struct Cli {
+    /// The trail's directory [default: $AUDIT_TRAIL, else ./audit-trail]
+    #[arg(long, global = true, value_name = "DIR")]
+    trail: Option<PathBuf>,
+
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// The trail that is asked.
+    pub(crate) fn trail(&self) -> PathBuf {
+        let named = || std::env::var_os("AUDIT_TRAIL").filter(|dir: &OsString| !dir.is_empty()).map(PathBuf::from);
+        self.trail.clone().or_else(named).unwrap_or_else(|| PathBuf::from(DEFAULT_TRAIL))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List runs with their status and counts
+    ///
+    /// Example: audited runs
+    Runs,
+    /// Show one run: its nodes, and its entries as a tree with a waterfall
+    ///
+    /// Example: audited show 7k3q9d-2 --limit 100
+    Show {
+        /// The run's id
+        run: String,
+        /// How many entries to draw
+        #[arg(long, default_value_t = 40, value_name = "N")]
+        limit: u32,
+    },
+    /// Tell the story of an entry, a run, any record, or a trace id
+    ///
+    /// Example: audited explain 7k3q9d-1041
+    Explain {
+        /// An id as the other commands print it, or a trace id of 32 hexadecimal digits
+        id: String,
+    },
+    /// Print the latest records; --json prints one compact line per record
+    ///
+    /// Example: audited tail --follow --json
+    Tail {
+        /// How many records
+        #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+        lines: usize,
+        /// Go on printing records as they come
+        #[arg(long, short)]
+        follow: bool,
+        /// Only records of this event type, for example NOTE; may be given several times
+        #[arg(long = "kind", value_name = "EVENT_TYPE", value_parser = kind)]
+        kinds: Vec<audit_runtime::model::Kind>,
+    },
+    /// Find what never ended and what breaks a rule (exit code 1 when something is found)
+    ///
+    /// Example: audited sweep
+    Sweep {
+        /// Only this run
+        run: Option<String>,
+    },
+    /// Prove that no record was changed, lost, reordered or cut off (exit code 4 when one was)
+    ///
+    /// Reads the journal alone: frames, checksums, sequence, lifecycle, and the Merkle root that each stream's end states.
+    ///
+    /// Example: audited verify
+    Verify,
+    /// Latencies by node, the slowest entries, and what never ended
+    ///
+    /// Example: audited stats 7k3q9d-2
+    Stats {
+        /// Only this run
+        run: Option<String>,
+    },
+    /// Look at SQLite, format, streams, index, spool, gaps, space and clocks
+    ///
+    /// Example: audited doctor
+    Doctor,
+    /// The index: a SQLite projection of the journal
+    ///
+    /// Example: audited index rebuild
+    Index {
+        #[command(subcommand)]
+        command: IndexCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IndexCommand {
+    /// Make the index anew from the journal; losing it loses nothing
+    ///
+    /// Example: audited index rebuild
+    Rebuild,
+    /// Print every row, sorted: two projections of one journal print the same bytes
+    ///
+    /// Example: audited index dump > before.txt
+    Dump {
+        /// Project the whole journal anew and print that, whatever the index holds
+        #[arg(long)]
+        scan: bool,
+    },
+}
+
+impl Command {
+    /// The command as JSON names it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Command::Runs => "runs",
+            Command::Show { .. } => "show",
+            Command::Explain { .. } => "explain",
+            Command::Tail { .. } => "tail",
+            Command::Sweep { .. } => "sweep",
+            Command::Verify => "verify",
+            Command::Stats { .. } => "stats",
+            Command::Doctor => "doctor",
+            Command::Index { command: IndexCommand::Rebuild } => "index rebuild",
+            Command::Index { command: IndexCommand::Dump { .. } } => "index dump",
+        }
+    }
+}
+
+fn kind(name: &str) -> Result<audit_runtime::model::Kind, String> {
+    audit_runtime::model::Kind::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
+        let names: Vec<&str> = audit_runtime::model::Kind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("event types are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_hold_together_and_each_command_shows_an_example() {
+        fn each(command: &clap::Command) {
+            let about = command.get_long_about().map(ToString::to_string).unwrap_or_default();
+            assert!(about.contains("Example: audited "), "{}: {about}", command.get_name());
+            command.get_subcommands().for_each(each);
+        }
+        let command = <Cli as clap::CommandFactory>::command();
+        command.clone().debug_assert();
+        command.get_subcommands().for_each(each);
+    }
+}

@@ -1,0 +1,144 @@
+//! Each command's question to the runtime.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use audit_runtime::Error;
+use audit_runtime::index;
+use audit_runtime::journal::Layout;
+use audit_runtime::model::Kind;
+use audit_runtime::trail::{self, Json, Tail, Trail};
+
+use crate::answer::{Answer, exit, exit_of, failure_json};
+use crate::args::{Cli, Command, IndexCommand};
+use crate::out::Out;
+use crate::print;
+use crate::progress::Progress;
+
+/// How often `tail --follow` looks.
+const FOLLOW: Duration = Duration::from_millis(200);
+
+/// Runs a command; the exit code.
+pub(crate) fn run(cli: &Cli) -> u8 {
+    let path = cli.trail();
+    let (name, shown) = (cli.command.name(), path.display().to_string());
+    let out = Out::stdout();
+    let done = match &cli.command {
+        Command::Tail { lines, follow, kinds } => tail(&out, &path, *lines, *follow, kinds, cli.json),
+        Command::Index { command: IndexCommand::Dump { scan } } => dump(&path, *scan, cli.json, name, &shown),
+        command => ask(command, &path).and_then(|answer| {
+            let written =
+                if cli.json { out.raw(&answer.json(name, &shown).to_string()) } else { out.page(&answer.page) };
+            told(written).map(|()| answer.exit())
+        }),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Stopped::Quietly) => exit::FINE,
+        Err(Stopped::Error(error)) => {
+            if cli.json {
+                // The exit code tells the rest when nobody reads stdout any more.
+                drop(out.raw(&failure_json(name, &shown, &error).to_string()));
+            }
+            drop(writeln!(io::stderr(), "audited: {error}"));
+            exit_of(&error)
+        }
+    }
+}
+
+/// Why a command stopped early.
+enum Stopped {
+    /// Whoever read our output went away.
+    Quietly,
+    Error(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped::Error(error)
+    }
+}
+
+/// Output that cannot be written ends the command without a word.
+fn told(written: io::Result<()>) -> Result<(), Stopped> {
+    written.map_err(|_| Stopped::Quietly)
+}
+
+fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
+    Ok(match command {
+        Command::Runs => print::runs(&open(path)?)?,
+        Command::Show { run, limit } => {
+            let trail = open(path)?;
+            let story = trail.show(trail.resolve(run)?, *limit)?;
+            print::show(&trail, &story)
+        }
+        Command::Explain { id } => print::explain(&open(path)?.explain(id)?),
+        Command::Sweep { run } => {
+            let trail = open(path)?;
+            let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
+            print::sweep(&trail.sweep(run)?)
+        }
+        Command::Stats { run } => {
+            let trail = open(path)?;
+            let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
+            print::stats(&trail, &trail.stats(run)?)
+        }
+        Command::Doctor => print::doctor(&open(path)?.doctor()?),
+        Command::Verify => {
+            let mut progress = Progress::new("verified");
+            print::verify(&trail::verify(&Layout::at(path), &mut |n| progress.seen(n))?)
+        }
+        Command::Index { command: IndexCommand::Rebuild } => {
+            let layout = Layout::at(path);
+            layout.check()?;
+            let mut progress = Progress::new("projected");
+            print::rebuilt(index::rebuild(&layout, &mut |n| progress.seen(n))?)
+        }
+        Command::Tail { .. } | Command::Index { command: IndexCommand::Dump { .. } } => Answer::default(),
+    })
+}
+
+fn open(path: &Path) -> Result<Trail, Error> {
+    let mut progress = Progress::new("projected");
+    Trail::open_with(path, &mut |n| progress.seen(n))
+}
+
+fn tail(out: &Out, path: &Path, lines: usize, follow: bool, kinds: &[Kind], json: bool) -> Result<u8, Stopped> {
+    let mut tail = Tail::open(path)?;
+    let mut keep = lines;
+    loop {
+        for told_record in tail.poll(kinds, keep)? {
+            told(if json { out.raw(&told_record.line.to_string()) } else { out.page(&print::record(&told_record)) })?;
+        }
+        if !follow {
+            return Ok(exit::FINE);
+        }
+        // Everything that comes from now on is told.
+        keep = usize::MAX;
+        std::thread::sleep(FOLLOW);
+    }
+}
+
+fn dump(path: &Path, scan: bool, json: bool, name: &str, shown: &str) -> Result<u8, Stopped> {
+    let trail = if scan { Trail::scan(path)? } else { open(path)? };
+    if !json {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = index::dump(trail.index(), &mut out);
+        told(out.flush())?;
+        written?;
+        return Ok(exit::FINE);
+    }
+    let mut rows = Vec::new();
+    index::dump(trail.index(), &mut rows)?;
+    let text = String::from_utf8_lossy(&rows);
+    let items: Vec<&str> = text.lines().collect();
+    let head = format!(
+        "{{\"schema\":\"audited/1\",\"command\":{},\"trail\":{},\"items\":[",
+        Json::from(name),
+        Json::from(shown)
+    );
+    let written = writeln!(io::stdout(), "{head}{}],\"findings\":[]}}", items.join(","));
+    told(written)?;
+    Ok(exit::FINE)
+}

@@ -1,0 +1,15 @@
+//! The command line, driven as a user drives it, on trails written through the public recorder.
+//!
+//! | file | promise |
+//! |---|---|
+//! | `support` | trails to ask, and the program to ask them with |
+//! | `answers` | what each command tells, as text and as JSON, with its exit code |
+//! | `index` | the index can be lost, late, corrupt or of another schema |
+//! | `integrity` | damage of any sort is found |
+//! | `pages` | the documents say what the code does |
+
+mod answers;
+mod index;
+mod integrity;
+mod pages;
+mod support;
