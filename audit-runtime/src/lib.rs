@@ -19,6 +19,8 @@ pub mod index;
 pub mod journal;
 pub mod ledger;
 pub mod recorder;
+#[doc(hidden)]
+pub mod seeded;
 pub mod session;
 pub mod site;
 pub mod trail;

@@ -28,6 +28,7 @@ mod writer;
 
 pub use commit::Pending;
 pub use layout::Layout;
+pub use map::Map;
 pub use reader::{Committed, End, Frame, Reader, Tear};
 pub use storage::{DiskStorage, SegmentFile, Storage};
 pub use writer::{Closed, Journal, Purpose, Settings};

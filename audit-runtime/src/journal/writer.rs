@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::model::record::{HEADER, Header, MAX_RECORD, SEQ_AT};
 use crate::model::{BodyWriter, Durability, Key, Kind, StreamId};
+use crate::seeded;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::VecDeque;
 use std::io;
@@ -380,10 +381,11 @@ impl Shared {
         if HEADER + body.len() > MAX_RECORD {
             return Err(Error::new(Code::RecordTooLarge, what()).detail(format!("{} bytes", HEADER + body.len())));
         }
-        if !self.fork.is_ours(self.pid) {
+        if !self.fork.is_ours(self.pid) && !seeded::is("fork_unnoticed") {
             return Err(Error::new(Code::Forked, what()));
         }
         let deadline = Instant::now() + self.settings.ack_timeout;
+        let early = seeded::is("seq_outside_lock").then(|| self.tail.lock().seq);
         let size = frame::framed(HEADER + body.len()) as u64;
         let mut bytes = header.encode();
         let Some(mut tail) = self.tail.try_lock_until(deadline) else {
@@ -393,8 +395,8 @@ impl Shared {
         if tail.pos + size > tail.size {
             self.rotate(&mut tail)?;
         }
-        header.seq = tail.seq;
-        bytes[SEQ_AT..SEQ_AT + 8].copy_from_slice(&tail.seq.to_le_bytes());
+        header.seq = early.unwrap_or(tail.seq);
+        bytes[SEQ_AT..SEQ_AT + 8].copy_from_slice(&header.seq.to_le_bytes());
         let kept = self.place(&mut tail, header.durability, &bytes, body)?;
         tail.seq += 1;
         match purpose {
@@ -408,7 +410,7 @@ impl Shared {
         if wake_watch {
             self.watch.ring();
         }
-        if kept {
+        if kept || seeded::is("ack_before_sync") {
             return Ok(Pending::kept(header.seq));
         }
         self.commit.request(header.seq + 1);
@@ -449,7 +451,7 @@ impl Shared {
         while done < tail.pending.len() {
             match tail.file.write_at(&tail.pending[done..], at) {
                 Ok(n) if n > 0 => {
-                    done += n;
+                    done += if seeded::is("short_write_ignored") { tail.pending.len() } else { n };
                     at += n as u64;
                 }
                 Err(cause)
@@ -500,6 +502,7 @@ impl Shared {
                 return Err(Error::new(Code::QueueFull, what()));
             }
             let set_aside = match purpose {
+                _ if seeded::is("reserve_ignored") => 0,
                 Purpose::Opening => (tail.open + 1) * TERMINAL_RESERVE,
                 Purpose::Point => tail.open * TERMINAL_RESERVE,
                 Purpose::Terminal | Purpose::Last => 0,
@@ -560,13 +563,13 @@ impl Shared {
             return Err(self.fail(number, "syncing", cause));
         }
         match files.last().map(|file| file.is_intact(size)) {
-            Some(Ok(true)) | None => Ok(self.commit.acknowledge(target)),
-            Some(Ok(false)) => {
+            Some(Ok(false)) if !seeded::is("lost_file_ignored") => {
                 let place = format!("syncing streams/{}/{number:08}.seg", self.stream.text());
                 let error = Error::new(Code::FileLost, place);
                 self.commit.set_poison(error.clone());
                 Err(error)
             }
+            Some(Ok(_)) | None => Ok(self.commit.acknowledge(target)),
             Some(Err(cause)) => Err(self.fail(number, "looking at", cause)),
         }
     }

@@ -5,6 +5,7 @@ use super::builder::Builder;
 use super::recovery;
 use crate::index::Projector;
 use crate::recorder::{Core, Recorder};
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,25 @@ use std::time::{Duration, Instant};
 const STEP: Duration = Duration::from_millis(200);
 /// Records that are projected before it looks again.
 const BUDGET: u64 = 8192;
+/// What such a batch adds to the index and to its log, at most.
+const BATCH_BYTES: u64 = 64 << 20;
 
 pub(super) fn start(recorder: &Recorder, builder: &Builder) {
     let patrol = Patrol { core: Arc::downgrade(&recorder.0), every: builder.patrol, project: builder.project };
     // Without the thread, dead streams wait for the next open and the index for the next question.
     drop(std::thread::Builder::new().name("audit-patrol".to_owned()).spawn(move || patrol.walk()));
+}
+
+/// Whether an index may take another batch without reaching the process's file-size limit: SQLite asks for no limit, and
+/// a write beyond it would raise SIGXFSZ in the user's program. Whoever asks a question projects for himself then.
+fn may_grow(index: &Path) -> bool {
+    let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Fsize).current else { return true };
+    let size = |suffix: &str| {
+        let mut file = index.as_os_str().to_owned();
+        file.push(suffix);
+        std::fs::metadata(file).map_or(0, |found| found.len())
+    };
+    size("").max(size("-wal")).max(size("-journal")) + BATCH_BYTES <= limit
 }
 
 struct Patrol {
@@ -56,10 +71,10 @@ impl Patrol {
     /// doctor` shows by how much.
     fn catch_up(&self, projector: &mut Option<Projector>) {
         let Some(layout) = self.recorder().map(|recorder| recorder.0.layout.clone()) else { return };
-        if projector.is_none() {
+        if projector.is_none() && may_grow(&layout.index()) {
             *projector = Projector::open(&layout).ok().flatten();
         }
-        while self.recorder().is_some() {
+        while self.recorder().is_some() && may_grow(&layout.index()) {
             match projector.as_mut().map(|p| p.catch_up(BUDGET)) {
                 Some(Ok(progress)) if progress.behind => {}
                 Some(Ok(_)) | None => return,

@@ -17,6 +17,7 @@ use crate::model::lifecycle::{self, By, Entity};
 use crate::model::record::{Header, Invalid, flag};
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, Record, Status, StreamId};
 use crate::recorder::{Recorder, Recovered, RecoveredStream};
+use crate::seeded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -56,7 +57,8 @@ pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
     let unmarked: Vec<StreamId> = layout
         .streams()?
         .into_iter()
-        .filter(|stream| *stream != recorder.stream() && !layout.ended(*stream).exists())
+        .filter(|stream| *stream != recorder.stream())
+        .filter(|stream| seeded::is("recovery_second_terminal") || !layout.ended(*stream).exists())
         .collect();
     let (dead, living): (Vec<_>, Vec<_>) =
         unmarked.into_iter().map(|s| (s, dead_lock(layout, s))).partition(|(_, l)| l.is_some());
@@ -115,6 +117,7 @@ enum Dead {
 fn dead_lock(layout: &Layout, stream: StreamId) -> Option<Dead> {
     match Lock::take(&layout.stream_lock(stream)) {
         Ok(Some(lock)) => Some(Dead::Locked { _lock: lock }),
+        Ok(None) if seeded::is("recovery_closes_living") => Some(Dead::OwnerGone),
         Ok(None) => head(layout, stream).filter(|owner| !owner.lives()).map(|_| Dead::OwnerGone),
         // A stream that cannot be locked (read-only, no rights) is left alone.
         Err(_) => None,
@@ -141,7 +144,9 @@ fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
             let record = Record::decode(frame.bytes).map_err(|invalid| {
                 Error::new(Code::Corrupt, format!("recovering {stream}")).detail(invalid.to_string())
             })?;
-            scan.settled.extend(record.body.stream(Key::Stream));
+            if !seeded::is("recovery_second_terminal") {
+                scan.settled.extend(record.body.stream(Key::Stream));
+            }
             let first = record.body.uint(Key::First).unwrap_or(header.seq);
             group.drain(..).filter(|h| h.seq >= first).for_each(|h| scan.take(stream, &h));
         } else if header.flags & flag::GROUPED != 0 {
