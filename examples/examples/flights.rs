@@ -158,18 +158,20 @@ fn process(
 /// What the command line asked for.
 struct Arguments {
     trail: PathBuf,
+    rows: u64,
     kill_after: Option<u64>,
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
-    let mut arguments = Arguments { trail: "target/trails/flights".into(), kill_after: None };
+    let mut arguments = Arguments { trail: "target/trails/flights".into(), rows: u64::MAX, kill_after: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match word.as_str() {
             "--trail" => arguments.trail = value()?.into(),
+            "--rows" => arguments.rows = value()?.parse()?,
             "--kill-after" => arguments.kill_after = Some(value()?.parse()?),
-            _ => return Err(format!("unknown option {word}; there are --trail DIR and --kill-after ROWS").into()),
+            _ => return Err(format!("unknown option {word}; there are --trail DIR, --rows N and --kill-after N").into()),
         }
     }
     Ok(arguments)
@@ -203,7 +205,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
     let headers = reader.headers()?.clone();
     let (mut rows, mut written, mut faults) = (0u64, 0u64, HashMap::<String, u64>::new());
-    for row in reader.records() {
+    for row in reader.records().take(usize::try_from(arguments.rows).unwrap_or(usize::MAX)) {
         match process(&row?, &headers, &tables, &mut sink) {
             Ok(()) => written += 1,
             Err(Fault::Audit(error)) => return Err(error.into()),
