@@ -12,6 +12,7 @@ pub mod model;
 
 pub mod clock;
 pub mod context;
+pub mod contract;
 pub mod error;
 pub mod evidence;
 pub mod guard;
