@@ -34,7 +34,19 @@ impl Target<'_, '_> {
             Kind::PanicObserved | Kind::Evidence => self.evidence(place, record),
             Kind::Refusal => self.refusal(place, record),
             Kind::Gap | Kind::Uninstalled => self.gap(place, record),
-            Kind::GroupCommitted | Kind::RunJoined => self.other(place, record),
+            Kind::GroupCommitted
+            | Kind::RunJoined
+            | Kind::Decision
+            | Kind::ActionPending
+            | Kind::ActionClosed
+            | Kind::ActionBlocked
+            | Kind::LateCompletion
+            | Kind::ContractDeclared
+            | Kind::ExpectationDeclared
+            | Kind::ContractAck
+            | Kind::ContractClosed
+            | Kind::ContractAlert
+            | Kind::RunPhase => self.other(place, record),
         }
     }
 

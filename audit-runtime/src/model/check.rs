@@ -1,6 +1,8 @@
 //! The load check: what the status of a record allows and asks for. A record that fails it is an integrity error, with
 //! the record's kind and the field that is wrong.
 
+mod governance;
+
 use super::kind::{Key, Kind};
 use super::record::{Invalid, Record};
 use super::status::{Exit, Status};
@@ -130,7 +132,7 @@ pub fn check(record: &Record) -> Result<(), Invalid> {
                 Status::Abandoned,
             ],
         ),
-        _ => Ok(()),
+        _ => governance::check(record),
     }
 }
 

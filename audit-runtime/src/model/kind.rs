@@ -172,6 +172,78 @@ keys! {
     First = 69 "first" Uint,
     /// Refers to another entity.
     Ref = 70 "ref" Id,
+    /// What a gate decided: ALLOW or DENY.
+    Decision = 200 "decision" Text,
+    /// The profile that a gate applied.
+    ProfileId = 201 "profile_id" Text,
+    /// Fingerprint of the policy that was applied.
+    ProfileHash = 202 "profile_hash" Slot,
+    /// Rules that matched, in order.
+    MatchedRules = 203 "matched_rules" List,
+    /// Stable codes of the reasons of a denial.
+    ReasonCodes = 204 "reason_codes" List,
+    /// What was decided upon, and executed.
+    InputDigest = 205 "input_digest" Slot,
+    /// What an execution brought about.
+    OutputDigest = 206 "output_digest" Slot,
+    /// Every rule that ran, in order: `[id, verdict]`.
+    Rules = 207 "rules" List,
+    /// Reasons of a denial: `{code, message, …evidence}`.
+    Reasons = 208 "reasons" List,
+    /// Name of an action.
+    Action = 209 "action" Text,
+    /// Its version.
+    ActionVersion = 210 "action_version" Text,
+    /// Who executes it.
+    ExecutorId = 211 "executor_id" Text,
+    /// In which version.
+    ExecutorVersion = 212 "executor_version" Text,
+    /// What the executor is able to do.
+    Capabilities = 213 "capabilities" List,
+    /// Limits of the payload that were checked.
+    Limits = 214 "limits" Map,
+    /// Names of fields that caused a denial; never their values.
+    FieldNames = 215 "field_names" List,
+    /// Names beyond the bound of the list.
+    FieldsOmitted = 216 "fields_omitted" Uint,
+    /// The worker had not ended when its time ran out.
+    StillRunning = 217 "still_running" Bool,
+    /// Time that an execution has, in milliseconds.
+    TimeoutMs = 218 "timeout_ms" Uint,
+    /// Other entities by relation: `retry_of`, `caused_by`, `cached_from`, `rollback_of`.
+    Links = 219 "links" Map,
+    /// The caller's span id or name.
+    Caller = 220 "caller" Text,
+    /// How long an authorization is good for, in milliseconds.
+    ExpiresMs = 221 "expires_ms" Uint,
+    /// Ordinal of a step within a composite action, from 0.
+    Step = 222 "step" Uint,
+    /// Part of the system that acts.
+    Domain = 225 "domain" Text,
+    /// Which of several things an action is for.
+    Instance = 226 "instance" Text,
+    /// Deadline, nanoseconds from the declaration.
+    WithinNs = 227 "within_ns" Uint,
+    /// The action ends the run.
+    Finalising = 228 "finalising" Bool,
+    /// What became of an action: success, failure, rolled_back, rollback_failed.
+    Outcome = 229 "outcome" Text,
+    /// What it brought about.
+    Result = 230 "result" Text,
+    /// `file:line` of a declaration.
+    DeclaredAt = 231 "declared_at" Text,
+    /// Expectations: `{domain, action, …}`, in order of declaration.
+    Expectations = 232 "expectations" List,
+    /// Verdict of a reconciliation.
+    Verdict = 233 "verdict" Text,
+    /// Where an expectation stands.
+    Standing = 234 "standing" Text,
+    /// Phase that a run under contract has entered.
+    Phase = 235 "phase" Text,
+    /// Phase that it has left.
+    PhaseBefore = 236 "phase_before" Text,
+    /// Reconciliation was switched off.
+    Disabled = 237 "disabled" Bool,
 }
 
 /// Declares the record kinds: number, name, required and optional fields.
@@ -249,6 +321,34 @@ kinds! {
     /// The node state's only terminal.
     StateClosed = 34 "STATE_CLOSED" []
         [Input, Output, Error, ErrorType, ErrorCode, SuccessReason, AbandonReason, ContextAfter, Observer, Reason, Location],
+    /// A gate has decided. Final: one record, one decision.
+    Decision = 96 "DECISION" [Decision, ProfileId, ProfileHash, Rules, InputDigest]
+        [MatchedRules, ReasonCodes, Reasons, FieldNames, FieldsOmitted, ExpiresMs, ErrorType, Action,
+         Trace, Caller, Tenant, Actor, Session, Request, Links, Unattributed],
+    /// The body of an action is about to run. Its status is PENDING.
+    ActionPending = 97 "EXECUTION_ATTEMPT" [Action, ActionVersion, ExecutorId, ExecutorVersion, InputDigest]
+        [Capabilities, Limits, TimeoutMs, Step, Trace, Caller, Tenant, Actor, Session, Request, Links],
+    /// The action's only terminal: SUCCESS, FAILED or ABANDONED.
+    ActionClosed = 98 "EXECUTION_RESULT" []
+        [Action, OutputDigest, Error, ErrorType, ErrorCode, StillRunning, AbandonReason, Observer,
+         Trace, Caller, Tenant, Actor, Session, Request, Links],
+    /// The action was allowed, and a check refused it before its body: no EXECUTION_ATTEMPT.
+    ActionBlocked = 99 "EXECUTION_BLOCKED" [Action, ErrorCode, Error]
+        [ActionVersion, ExecutorId, ExecutorVersion, InputDigest, Trace, Caller, Tenant, Actor, Session, Request, Links],
+    /// A worker ended behind its time-out. Changes nothing of the terminal that stands.
+    LateCompletion = 100 "LATE_COMPLETION" [Outcome] [Action, OutputDigest, Error, ErrorType, Trace, Session, Tenant],
+    /// A run declares what will happen in it.
+    ContractDeclared = 104 "CONTRACT_DECLARED" [Name, Expectations] [Disabled],
+    /// One more expectation of a run.
+    ExpectationDeclared = 105 "EXPECTATION_DECLARED" [Domain, Action] [Instance, WithinNs, Finalising, DeclaredAt],
+    /// An expected action happened, failed or was rolled back.
+    ContractAck = 106 "CONTRACT_ACK" [Domain, Action, Outcome] [Instance, Result, Error, Reason, Links],
+    /// The contract was reconciled and is closed: nothing is deleted.
+    ContractClosed = 107 "CONTRACT_CLOSED" [Verdict] [Counts, Findings],
+    /// A deadline has passed without its acknowledgement; told once.
+    ContractAlert = 108 "CONTRACT_ALERT" [Domain, Action, Standing] [Instance, DeclaredAt, Reason],
+    /// A run under contract has entered a phase.
+    RunPhase = 109 "RUN_PHASE" [Phase] [PhaseBefore, Reason],
 }
 
 #[cfg(test)]

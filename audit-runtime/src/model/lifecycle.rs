@@ -11,6 +11,8 @@
 //! batch        new → DRAFT → EXECUTING → COMPLETED / FAILED;  DRAFT → COMPLETED / FAILED;  EXECUTING → ABANDONED
 //! run          new ─begin_run→ RUNNING ─finish→ COMPLETED / COMPLETED_WITH_FAILURES / EMPTY / FAILED / INTERRUPTED
 //!              RUNNING ─recovery→ ABANDONED;  FAILED / INTERRUPTED / ABANDONED ─resume→ RUNNING
+//! decision     new → ALLOW / DENY
+//! action       new → BLOCKED;  new → PENDING → SUCCESS / FAILED;  PENDING ─recovery→ ABANDONED
 //! ```
 
 use super::status::Status;
@@ -28,6 +30,10 @@ pub enum Entity {
     Call,
     /// Tokens gathered and released together.
     Batch,
+    /// A gate's answer.
+    Decision,
+    /// One attempt of an action that a gate has allowed.
+    Action,
 }
 
 /// Who asks for the arrow. ABANDONED belongs to recovery alone.
@@ -81,6 +87,10 @@ pub fn step(entity: Entity, from: Option<Status>, to: Status, by: By) -> Result<
                 | (Some(S::Draft), S::Executing | S::Completed | S::Failed)
                 | (Some(S::Executing), S::Completed | S::Failed)
         ),
+        Entity::Decision => matches!((from, to), (None, S::Allow | S::Deny)),
+        Entity::Action => {
+            matches!((from, to), (None, S::Blocked | S::Pending) | (Some(S::Pending), S::Success | S::Failed))
+        }
     };
     let recovery = to == S::Abandoned
         && matches!(
@@ -89,6 +99,7 @@ pub fn step(entity: Entity, from: Option<Status>, to: Status, by: By) -> Result<
                 | (Entity::NodeState | Entity::Operation, Some(S::Open | S::Deferred))
                 | (Entity::Call, Some(S::Open))
                 | (Entity::Batch, Some(S::Executing))
+                | (Entity::Action, Some(S::Pending))
         );
     let legal = match by {
         By::Owner => owner,
@@ -147,6 +158,25 @@ mod tests {
         }
         assert!(step(Entity::Run, Some(Status::Running), Status::Abandoned, By::Recovery).is_ok());
         assert!(step(Entity::Batch, Some(Status::Draft), Status::Abandoned, By::Recovery).is_err());
+    }
+
+    #[test]
+    fn actions_and_decisions_have_exactly_the_arrows_of_the_table() {
+        use Status as S;
+        let table: &[(Entity, Option<S>, &[S])] = &[
+            (Entity::Decision, None, &[S::Allow, S::Deny]),
+            (Entity::Action, None, &[S::Blocked, S::Pending]),
+            (Entity::Action, Some(S::Pending), &[S::Success, S::Failed]),
+        ];
+        for entity in [Entity::Decision, Entity::Action] {
+            for from in std::iter::once(None).chain(Status::ALL.iter().copied().map(Some)) {
+                for to in Status::ALL.iter().copied() {
+                    let legal = table.iter().any(|(e, f, tos)| *e == entity && *f == from && tos.contains(&to));
+                    assert_eq!(step(entity, from, to, By::Owner).is_ok(), legal, "{entity:?}: {from:?} -> {to:?}");
+                }
+            }
+        }
+        assert!(step(Entity::Action, Some(S::Pending), S::Abandoned, By::Recovery).is_ok());
     }
 
     #[test]

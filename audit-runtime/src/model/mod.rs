@@ -12,6 +12,7 @@
 //! | `digest` | canonical JSON and digests |
 //! | `slot` | digest slots in bodies |
 //! | `scrub` | taking secrets out of texts |
+//! | `trace` | W3C trace context |
 
 pub mod cbor;
 pub mod check;
@@ -23,6 +24,7 @@ pub mod record;
 pub mod scrub;
 pub mod slot;
 pub mod status;
+pub mod trace;
 
 pub use id::{Id, RunId, StreamId};
 pub use kind::{Key, Kind};

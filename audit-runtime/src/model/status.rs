@@ -75,6 +75,14 @@ coded! {
         Draft = 12 "DRAFT",
         /// A batch that is being worked on.
         Executing = 13 "EXECUTING",
+        /// An action whose body may run: the action stream's word for its opening record, and nothing else's.
+        Pending = 32 "PENDING",
+        /// An action that was allowed and whose body was never entered.
+        Blocked = 33 "BLOCKED",
+        /// A gate's yes.
+        Allow = 34 "ALLOW",
+        /// A gate's no.
+        Deny = 35 "DENY",
     }
 }
 

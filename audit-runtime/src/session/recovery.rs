@@ -23,8 +23,11 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Which entity an opening record begins, and the kind that closes it.
-const OPENINGS: &[(Kind, Kind, Entity)] =
-    &[(Kind::StateOpened, Kind::StateClosed, Entity::NodeState), (Kind::RunStarted, Kind::RunEnded, Entity::Run)];
+const OPENINGS: &[(Kind, Kind, Entity)] = &[
+    (Kind::StateOpened, Kind::StateClosed, Entity::NodeState),
+    (Kind::RunStarted, Kind::RunEnded, Entity::Run),
+    (Kind::ActionPending, Kind::ActionClosed, Entity::Action),
+];
 
 fn opening(kind: Kind) -> Option<&'static (Kind, Kind, Entity)> {
     OPENINGS.iter().find(|(open, ..)| *open == kind)

@@ -336,6 +336,8 @@ impl Verifier<'_> {
             Kind::StateDeferred | Kind::StateClosed => (Entity::NodeState, false),
             Kind::RunStarted => (Entity::Run, true),
             Kind::RunEnded => (Entity::Run, false),
+            Kind::ActionPending => (Entity::Action, true),
+            Kind::ActionClosed => (Entity::Action, false),
             _ => return,
         };
         if opens {
