@@ -163,6 +163,12 @@ impl Commit {
         *self.syncing_since.lock() = None;
     }
 
+    /// Whether something was asked for that is not answered yet.
+    pub(super) fn is_busy(&self) -> bool {
+        let asked = self.work.lock().wanted > self.durable();
+        asked && !self.poisoned.load(Ordering::Acquire)
+    }
+
     /// How long the current sync has lasted.
     pub(super) fn syncing_for(&self) -> Option<Duration> {
         self.syncing_since.lock().map(|since| since.elapsed())

@@ -1,8 +1,9 @@
 //! The threads of a stream. `io` syncs for all who wait; `keeper` fills segments ahead of use and hashes what is stored;
 //! `watch` does no I/O, so that it sees a device that hangs: it asks for the background sync and ends waiting in time.
 
+use super::admission::TERMINAL_RESERVE;
 use super::frame::{self, Found, SEGMENT_HEADER};
-use super::writer::{Ready, Shared, Stretch};
+use super::writer::{Hashed, Ready, Shared, Stretch};
 use crate::error::{Code, Error};
 use parking_lot::{Condvar, Mutex};
 use std::io;
@@ -111,7 +112,8 @@ fn watch_loop(shared: &Shared) {
             if let Some((true, seq)) = dirty {
                 shared.commit.request(seq);
             }
-            if !waits && dirty.is_some_and(|(dirty, _)| !dirty) {
+            // Whoever is still to register for what was asked needs this thread to end the waiting.
+            if !waits && !shared.commit.is_busy() && dirty.is_some_and(|(dirty, _)| !dirty) {
                 break;
             }
         }
@@ -122,7 +124,7 @@ fn keeper_loop(shared: &Shared) {
     loop {
         prepare(shared);
         // A failed read-back is met again at close, where it is an error.
-        drop(hash(shared));
+        drop(hash(shared, &mut shared.hashed.lock()));
         if !shared.bell.sleep(Some(KEEPER_TICK)) {
             return;
         }
@@ -134,10 +136,16 @@ fn prepare(shared: &Shared) {
     loop {
         let (number, size) = {
             let mut tail = shared.tail.lock();
-            let ahead: u64 = tail.ready.iter().map(|r| r.size).sum();
+            // Counted as admission counts: less the header, and what the end of a segment may waste.
+            let spare = SEGMENT_HEADER as u64 + TERMINAL_RESERVE;
+            let ahead: u64 = tail.ready.iter().map(|r| r.size.saturating_sub(spare)).sum();
+            let largest = tail.ready.iter().map(|r| r.size).max();
             let wanted = tail.wanted_size;
-            if !tail.ready.is_empty() && ahead >= wanted {
-                tail.wanted_size = 0;
+            if largest.is_some_and(|largest| largest >= tail.wanted_segment) && ahead >= wanted {
+                (tail.wanted_size, tail.wanted_segment) = (0, 0);
+                return;
+            }
+            if shared.commit.poison().is_some() {
                 return;
             }
             (tail.next_number, tail.next_size.max(wanted.min(shared.settings.max_segment)))
@@ -155,8 +163,15 @@ fn prepare(shared: &Shared) {
                 shared.space.notify_all();
             }
             Err(cause) => {
+                // The number was never in use: whatever stands there now is a leftover of this failure, and would make
+                // every later attempt fail because the file exists.
+                drop(shared.storage.remove_segment(&path));
                 let place = format!("filling streams/{}/{number:08}.seg", shared.stream.text());
-                shared.tail.lock().prepare_failed = Some(Error::io(Code::StorageFailed, place, cause));
+                let mut tail = shared.tail.lock();
+                // Where there is little space, a smaller segment may still fit.
+                tail.next_size = (tail.next_size / 2).max(shared.settings.first_segment);
+                tail.prepare_failed = Some(Error::io(Code::StorageFailed, place, cause));
+                drop(tail);
                 shared.space.notify_all();
                 return;
             }
@@ -165,8 +180,7 @@ fn prepare(shared: &Shared) {
 }
 
 /// Reads back what is stored and moves the tree up to it.
-pub(super) fn hash(shared: &Shared) -> io::Result<()> {
-    let mut hashed = shared.hashed.lock();
+pub(super) fn hash(shared: &Shared, hashed: &mut Hashed) -> io::Result<()> {
     let mut piece = Vec::new();
     for stretch in shared.stretches() {
         if stretch.number < hashed.number {

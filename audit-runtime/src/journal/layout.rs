@@ -151,7 +151,10 @@ impl Layout {
         make_dir(&self.root).map_err(|cause| Error::io(Code::CannotOpen, what(), cause))?;
         // The format file appears whole or not at all: a crash before the rename leaves an empty-looking directory with
         // a hidden file, which the next open removes by writing its own.
-        let staged = self.root.join(format!(".format-{}", std::process::id()));
+        // Its name is nobody else's: not another thread's, nor a process with the same id in another container.
+        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let thread = std::thread::current().id();
+        let staged = self.root.join(format!(".format-{}-{thread:?}-{nanos:x}", std::process::id()));
         let written = OpenOptions::new()
             .write(true)
             .create(true)

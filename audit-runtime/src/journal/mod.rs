@@ -7,13 +7,15 @@
 //! | `map` | the shared mapping of the kill-safe tier: the one file with `unsafe` |
 //! | `frame` | a record's bytes with length and checksum; a segment's header |
 //! | `tree` | RFC 6962 root over the stored bytes |
-//! | `writer` | sequence, admission, frames, the terminal reserve |
+//! | `writer` | sequence and frames |
+//! | `admission` | who may write, and the space kept for terminals |
 //! | `commit` | group commit: one sync for all who wait |
 //! | `keeper` | segments ahead of use, tree, background sync, time-outs |
 //! | `reader` | frames in order, and how the stream ends |
 //! | `owner` | who writes a stream, and whether that process lives |
 //! | `spool` | the second sink, for terminals that the journal could not take |
 
+mod admission;
 mod commit;
 pub mod frame;
 mod keeper;
@@ -26,6 +28,7 @@ pub mod storage;
 pub mod tree;
 mod writer;
 
+pub use admission::TERMINAL_RESERVE;
 pub use commit::Pending;
 pub use layout::Layout;
 pub use map::Map;

@@ -137,7 +137,8 @@ impl Reader {
         };
         if reader.segments.contains(&segment) {
             if let Err(bad) = reader.load(segment)? {
-                reader.finish(bad_header(segment, bad));
+                let tear = reader.bad_header(segment, bad);
+                reader.finish(tear);
             }
         } else if !reader.segments.is_empty() {
             reader.finish(Some(Tear::MissingSegment(segment)));
@@ -165,16 +166,18 @@ impl Reader {
     }
 
     /// Loads a segment and checks its header against this stream and place.
-    fn load(&mut self, number: u32) -> Result<Result<SegmentHeader, BadHeader>, Error> {
+    fn load(&mut self, number: u32) -> Result<Result<SegmentHeader, Misfit>, Error> {
         let path = self.layout.segment(self.stream, number);
         self.bytes.clear();
         fs::File::open(&path)
             .and_then(|mut file| io::Read::read_to_end(&mut file, &mut self.bytes))
             .map_err(|cause| unreadable(self.stream, cause))?;
         self.seed = frame::seed(self.stream, number);
-        Ok(SegmentHeader::decode(&self.bytes).and_then(|header| {
-            if header.stream == self.stream && header.number == number { Ok(header) } else { Err(BadHeader::Damaged) }
-        }))
+        Ok(match SegmentHeader::decode(&self.bytes) {
+            Ok(header) if header.stream == self.stream && header.number == number => Ok(header),
+            Ok(_) => Err(Misfit::Foreign),
+            Err(bad) => Err(Misfit::Header(bad)),
+        })
     }
 
     /// The next frame; `None` at the end.
@@ -230,7 +233,7 @@ impl Reader {
             self.segments = self.layout.segments(self.stream).map_err(|cause| unreadable(self.stream, cause))?;
         }
         if !self.segments.contains(&number) {
-            let later = self.segments.iter().any(|n| *n > number && self.is_used(*n));
+            let later = self.used_behind(number);
             self.finish(later.then_some(Tear::MissingSegment(number)));
             return Ok(false);
         }
@@ -243,11 +246,26 @@ impl Reader {
                 return Ok(true);
             }
             Ok(_) => Some(Tear::SegmentGap(number)),
-            Err(bad) => bad_header(number, bad),
+            Err(bad) => self.bad_header(number, bad),
         };
         (self.bytes, self.seed) = (kept, seed);
         self.finish(tear);
         Ok(false)
+    }
+
+    /// Whether a segment behind this one is in use.
+    fn used_behind(&self, number: u32) -> bool {
+        self.segments.iter().any(|n| *n > number && self.is_used(*n))
+    }
+
+    fn bad_header(&self, number: u32, bad: Misfit) -> Option<Tear> {
+        match bad {
+            Misfit::Foreign => Some(Tear::ForeignSegment(number)),
+            // Zeros where a header belongs: never used, unless the stream went on behind it.
+            Misfit::Header(BadHeader::Unused) => self.used_behind(number).then_some(Tear::DamagedSegment(number)),
+            Misfit::Header(BadHeader::Version(v)) => Some(Tear::SegmentVersion(number, v)),
+            Misfit::Header(BadHeader::Damaged) => Some(Tear::DamagedSegment(number)),
+        }
     }
 
     fn is_used(&self, number: u32) -> bool {
@@ -288,12 +306,10 @@ fn behind(rest: &[u8], base: usize, seed: u32, segment: &[u8]) -> (u64, u64) {
     (torn as u64, stray)
 }
 
-fn bad_header(number: u32, bad: BadHeader) -> Option<Tear> {
-    match bad {
-        BadHeader::Unused => None,
-        BadHeader::Version(v) => Some(Tear::SegmentVersion(number, v)),
-        BadHeader::Damaged => Some(Tear::DamagedSegment(number)),
-    }
+/// Why a segment cannot be the next one of this stream.
+enum Misfit {
+    Header(BadHeader),
+    Foreign,
 }
 
 fn seq_of(record: &[u8]) -> u64 {
@@ -373,7 +389,9 @@ impl Committed {
                     crate::model::record::Invalid::UnknownKind(_) | crate::model::record::Invalid::UnknownVersion(_),
                 ) => {
                     self.unknown += 1;
-                    self.mark_safe();
+                    if self.held.is_empty() {
+                        self.mark_safe();
+                    }
                     continue;
                 }
                 Err(invalid) => {

@@ -20,16 +20,15 @@ use crate::error::{Code, Error};
 use crate::model::record::{HEADER, Header, MAX_RECORD, SEQ_AT};
 use crate::model::{BodyWriter, Durability, Key, Kind, StreamId};
 use crate::seeded;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Bytes kept free for the terminal of each open entry.
-pub const TERMINAL_RESERVE: u64 = 2048;
 /// How long after a `Disk` record the mapping stays unused.
 const DEVICE_BUSY: Duration = Duration::from_millis(10);
 /// EINTR and EAGAIN are tried again this often before they count as a failure.
@@ -95,25 +94,27 @@ pub(super) struct Stretch {
 /// The end of the stream; everything in it is guarded by one lock.
 pub(super) struct Tail {
     pub(super) seq: u64,
-    file: Arc<dyn SegmentFile>,
-    number: u32,
-    size: u64,
-    pos: u64,
-    map: Option<Map>,
-    seed: u32,
+    pub(super) file: Arc<dyn SegmentFile>,
+    pub(super) number: u32,
+    pub(super) size: u64,
+    pub(super) pos: u64,
+    pub(super) map: Option<Map>,
+    pub(super) seed: u32,
     /// Frames that are not in the kernel yet; they end at `pos`.
-    pending: Vec<u8>,
+    pub(super) pending: Vec<u8>,
     device_busy_until: Option<Instant>,
-    open: u64,
     pub(super) ready: VecDeque<Ready>,
     pub(super) next_number: u32,
     pub(super) next_size: u64,
+    /// Space that admission waits for, and the size of a segment that can take the record it waits with.
     pub(super) wanted_size: u64,
+    pub(super) wanted_segment: u64,
     pub(super) prepare_failed: Option<Error>,
-    retired: Vec<Arc<dyn SegmentFile>>,
+    /// Full segments that are not synced yet, with their sizes.
+    pub(super) retired: Vec<(Arc<dyn SegmentFile>, u64)>,
     pub(super) to_hash: VecDeque<Stretch>,
     pub(super) dirty: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// Tree over the stream, and how far it got.
@@ -131,6 +132,8 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tail: Mutex<Tail>,
+    /// Entries and runs that have begun and not ended. Moves under the tail's lock, except where an opening is withdrawn.
+    pub(super) open: AtomicU64,
     pub(super) space: Condvar,
     pub(super) commit: Commit,
     pub(super) hashed: Mutex<Hashed>,
@@ -148,6 +151,8 @@ pub struct Closed {
     pub records: u64,
     /// Root over them.
     pub root: Hash,
+    /// Entries and runs that were open: the next open abandons them.
+    pub open: u64,
 }
 
 /// The one writer of one stream.
@@ -208,17 +213,18 @@ impl Journal {
                 seed: frame::seed(stream, 0),
                 pending: Vec::new(),
                 device_busy_until: None,
-                open: 0,
                 ready: VecDeque::new(),
                 next_number: 1,
                 next_size: (settings.first_segment * 2).min(settings.max_segment),
                 wanted_size: 0,
+                wanted_segment: 0,
                 prepare_failed: None,
                 retired: Vec::new(),
                 to_hash: VecDeque::new(),
                 dirty: false,
                 closed: false,
             }),
+            open: AtomicU64::new(0),
             space: Condvar::new(),
             commit: Commit::default(),
             hashed: Mutex::new(Hashed { offset: SEGMENT_HEADER as u64, ..Hashed::default() }),
@@ -285,6 +291,12 @@ impl Journal {
         self.shared.commit.poison()
     }
 
+    /// The longest that a caller waits.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.shared.settings.ack_timeout
+    }
+
     /// Closes the journal for new entries because of a failure outside it.
     pub fn set_poison(&self, error: Error) {
         self.shared.commit.set_poison(error);
@@ -296,16 +308,15 @@ impl Journal {
         self.shared.fork.is_ours(self.shared.pid)
     }
 
-    /// Asks for a sync of everything written so far without waiting for it.
-    pub fn sync_soon(&self) {
-        let seq = self.shared.tail.lock().seq;
-        self.shared.commit.request(seq);
+    /// Asks for a sync of everything up to this record without waiting for it, nor for a lock that a hanging write holds.
+    pub fn sync_soon(&self, pending: &Pending) {
+        self.shared.commit.request(pending.seq() + 1);
     }
 
-    /// Gives back the space set aside for a terminal that will not be written here.
+    /// Gives back the space set aside for a terminal that will not be written here. Takes no lock: who withdraws an
+    /// opening because the storage hangs must not wait for that storage.
     pub fn release_reserve(&self) {
-        let mut tail = self.shared.tail.lock();
-        tail.open = tail.open.saturating_sub(1);
+        self.shared.ended_one();
     }
 
     /// Ends the stream cleanly: `STREAM_CLOSED` with count and root, synced, trimmed, unlocked.
@@ -321,14 +332,7 @@ impl Journal {
         self.shared.commit.stop();
         self.shared.bell.stop();
         self.shared.watch.stop();
-        let me = std::thread::current().id();
-        for thread in self.threads.lock().drain(..) {
-            // A hung device holds its thread for ever; nobody waits for it then.
-            if thread.thread().id() != me && (closed.is_ok() || thread.is_finished()) {
-                drop(thread.join());
-            }
-        }
-        if closed.is_ok() {
+        if self.await_threads() && closed.is_ok() {
             // Behind the threads: the keeper may have been filling one more segment.
             self.shared.trim();
         }
@@ -336,6 +340,26 @@ impl Journal {
             lock.release();
         }
         closed
+    }
+}
+
+impl Journal {
+    /// Waits for the threads, but not for one that a hung device holds; whether all of them have ended.
+    fn await_threads(&self) -> bool {
+        let me = std::thread::current().id();
+        let patience = Instant::now() + self.shared.settings.ack_timeout;
+        let mut all = true;
+        for thread in self.threads.lock().drain(..).filter(|thread| thread.thread().id() != me) {
+            while !thread.is_finished() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            if thread.is_finished() {
+                drop(thread.join());
+            } else {
+                all = false;
+            }
+        }
+        all
     }
 }
 
@@ -371,14 +395,15 @@ impl Shared {
         header.mono_ns = self.clock.mono_ns();
     }
 
-    fn segment_header(&self, tail: &Tail) -> [u8; SEGMENT_HEADER] {
+    pub(super) fn segment_header(&self, tail: &Tail) -> [u8; SEGMENT_HEADER] {
         SegmentHeader { stream: self.stream, number: tail.number, first_seq: tail.seq, wall_ns: self.clock.wall_ns() }
             .encode()
     }
 
     fn append(&self, header: &mut Header, body: &[u8], purpose: Purpose) -> Result<Pending, Error> {
         let what = || format!("writing {} to stream {}", header.kind.name(), self.stream);
-        if HEADER + body.len() > MAX_RECORD {
+        let longest = MAX_RECORD.min(usize::try_from(self.settings.max_segment).unwrap_or(MAX_RECORD) / 2);
+        if HEADER + body.len() > longest {
             return Err(Error::new(Code::RecordTooLarge, what()).detail(format!("{} bytes", HEADER + body.len())));
         }
         if !self.fork.is_ours(self.pid) && !seeded::is("fork_unnoticed") {
@@ -389,10 +414,10 @@ impl Shared {
         let size = frame::framed(HEADER + body.len()) as u64;
         let mut bytes = header.encode();
         let Some(mut tail) = self.tail.try_lock_until(deadline) else {
-            return Err(Error::new(Code::TimedOut, what()));
+            return Err(self.give_up(Error::new(Code::TimedOut, what())));
         };
         self.admit(&mut tail, size, purpose, deadline, &what)?;
-        if tail.pos + size > tail.size {
+        while tail.pos + size > tail.size {
             self.rotate(&mut tail)?;
         }
         header.seq = early.unwrap_or(tail.seq);
@@ -400,8 +425,10 @@ impl Shared {
         let kept = self.place(&mut tail, header.durability, &bytes, body)?;
         tail.seq += 1;
         match purpose {
-            Purpose::Opening => tail.open += 1,
-            Purpose::Terminal => tail.open = tail.open.saturating_sub(1),
+            Purpose::Opening => {
+                self.open.fetch_add(1, Ordering::AcqRel);
+            }
+            Purpose::Terminal => self.ended_one(),
             Purpose::Point | Purpose::Last => {}
         }
         let wake_watch = !tail.dirty;
@@ -446,6 +473,13 @@ impl Shared {
 
     /// Writes what is pending to the kernel, continuing short writes.
     pub(super) fn flush(&self, tail: &mut Tail) -> Result<(), Error> {
+        if tail.pending.is_empty() {
+            return Ok(());
+        }
+        if let Some(first) = self.commit.poison() {
+            // What waits here belongs to callers who were told of the failure: it must not reach the file after all.
+            return Err(Error::caused_by(Code::Poisoned, format!("writing to stream {}", self.stream), first));
+        }
         let mut at = tail.pos - tail.pending.len() as u64;
         let (mut done, mut retries) = (0, 0);
         while done < tail.pending.len() {
@@ -470,6 +504,17 @@ impl Shared {
         Ok(())
     }
 
+    fn ended_one(&self) {
+        let less = |open: u64| Some(open.saturating_sub(1));
+        let _before = self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+    }
+
+    /// Nobody answered in time: nothing more is admitted.
+    pub(super) fn give_up(&self, error: Error) -> Error {
+        self.commit.set_poison(error.clone());
+        error
+    }
+
     /// Takes a failure of the storage: nothing is written to these files again.
     fn fail(&self, segment: u32, doing: &str, cause: io::Error) -> Error {
         let place = format!("{doing} streams/{}/{segment:08}.seg", self.stream.text());
@@ -479,98 +524,32 @@ impl Shared {
         error
     }
 
-    fn admit(
-        &self,
-        tail: &mut MutexGuard<'_, Tail>,
-        size: u64,
-        purpose: Purpose,
-        deadline: Instant,
-        what: &dyn Fn() -> String,
-    ) -> Result<(), Error> {
-        loop {
-            if tail.closed && purpose != Purpose::Last {
-                return Err(Error::new(Code::Closed, what()));
-            }
-            if let Some(first) = self.commit.poison() {
-                return Err(Error::caused_by(
-                    if first.is_capacity() { Code::StorageFull } else { Code::Poisoned },
-                    what(),
-                    first,
-                ));
-            }
-            if matches!(purpose, Purpose::Opening | Purpose::Point) && tail.pending.len() > self.settings.max_pending {
-                return Err(Error::new(Code::QueueFull, what()));
-            }
-            let set_aside = match purpose {
-                _ if seeded::is("reserve_ignored") => 0,
-                Purpose::Opening => (tail.open + 1) * TERMINAL_RESERVE,
-                Purpose::Point => tail.open * TERMINAL_RESERVE,
-                Purpose::Terminal | Purpose::Last => 0,
-            };
-            let fits_somewhere = tail.pos + size <= tail.size
-                || tail.ready.front().is_some_and(|next| size + SEGMENT_HEADER as u64 <= next.size);
-            if fits_somewhere && tail.room() >= size + set_aside {
-                return Ok(());
-            }
-            tail.wanted_size = tail.wanted_size.max(size + set_aside + TERMINAL_RESERVE + SEGMENT_HEADER as u64);
-            if let Some(failed) = tail.prepare_failed.take() {
-                self.bell.ring();
-                return Err(Error::caused_by(Code::StorageFull, what(), failed));
-            }
-            self.bell.ring();
-            if self.space.wait_until(tail, deadline).timed_out() {
-                return Err(Error::new(Code::TimedOut, what()).detail("no segment was ready"));
-            }
-        }
-    }
-
-    /// Goes on in the next ready segment.
-    fn rotate(&self, tail: &mut Tail) -> Result<(), Error> {
-        self.flush(tail)?;
-        let Some(next) = tail.ready.pop_front() else {
-            return Err(Error::new(Code::StorageFull, format!("taking the next segment of stream {}", self.stream)));
-        };
-        let old = std::mem::replace(&mut tail.file, next.file);
-        tail.to_hash.push_back(Stretch { file: Arc::clone(&old), number: tail.number, end: tail.pos });
-        tail.retired.push(old);
-        tail.number = next.number;
-        tail.size = next.size;
-        tail.map = next.map;
-        tail.pos = SEGMENT_HEADER as u64;
-        tail.seed = frame::seed(self.stream, next.number);
-        let header = self.segment_header(tail);
-        tail.pending.extend_from_slice(&header);
-        // A kill here leaves a segment of zeros, which readers take for unused.
-        self.flush(tail)?;
-        self.bell.ring();
-        Ok(())
-    }
-
     /// One group: flush, sync, look whether the files are still ours, acknowledge. Returns how many waited for it.
     pub(super) fn sync_once(&self) -> Result<usize, Error> {
-        let (target, files, number, size) = {
+        let (target, files, number) = {
             let mut tail = self.tail.lock();
             self.flush(&mut tail)?;
             tail.dirty = false;
             let mut files = std::mem::take(&mut tail.retired);
-            files.push(Arc::clone(&tail.file));
-            (tail.seq, files, tail.number, tail.size)
+            files.push((Arc::clone(&tail.file), tail.size));
+            (tail.seq, files, tail.number)
         };
         self.commit.sync_begins();
-        let synced = files.iter().try_for_each(|file| file.sync());
+        let synced = files.iter().try_for_each(|(file, _)| file.sync());
         self.commit.sync_ends();
         if let Err(cause) = synced {
             return Err(self.fail(number, "syncing", cause));
         }
-        match files.last().map(|file| file.is_intact(size)) {
-            Some(Ok(false)) if !seeded::is("lost_file_ignored") => {
+        let intact = files.iter().try_fold(true, |all, (file, size)| Ok(all && file.is_intact(*size)?));
+        match intact {
+            Ok(false) if !seeded::is("lost_file_ignored") => {
                 let place = format!("syncing streams/{}/{number:08}.seg", self.stream.text());
                 let error = Error::new(Code::FileLost, place);
                 self.commit.set_poison(error.clone());
                 Err(error)
             }
-            Some(Ok(_)) | None => Ok(self.commit.acknowledge(target)),
-            Some(Err(cause)) => Err(self.fail(number, "looking at", cause)),
+            Ok(_) => Ok(self.commit.acknowledge(target)),
+            Err(cause) => Err(self.fail(number, "looking at", cause)),
         }
     }
 
@@ -583,22 +562,30 @@ impl Shared {
     }
 
     fn close(&self, fill: impl FnOnce(&mut BodyWriter)) -> Result<Closed, Error> {
-        let (records, segment, offset) = {
-            let mut tail = self.tail.lock();
+        let what = || format!("closing stream {}", self.stream);
+        let patience = self.settings.ack_timeout;
+        let (records, segment, offset, open) = {
+            let Some(mut tail) = self.tail.try_lock_for(patience) else {
+                return Err(self.give_up(Error::new(Code::TimedOut, what())));
+            };
             if let Some(first) = self.commit.poison() {
                 tail.closed = true;
-                return Err(Error::caused_by(Code::Poisoned, format!("closing stream {}", self.stream), first));
+                return Err(Error::caused_by(Code::Poisoned, what(), first));
             }
             if tail.closed {
-                return Err(Error::new(Code::Closed, format!("closing stream {}", self.stream)));
+                return Err(Error::new(Code::Closed, what()));
             }
             self.flush(&mut tail)?;
             // Set before the tree is finished, so that nothing can come between the root and the closing record.
             tail.closed = true;
-            (tail.seq, tail.number, tail.pos)
+            (tail.seq, tail.number, tail.pos, self.open.load(Ordering::Acquire))
         };
-        keeper::hash(self).map_err(|cause| self.fail(segment, "reading back", cause))?;
-        let root = self.hashed.lock().tree.root();
+        let Some(mut hashed) = self.hashed.try_lock_for(patience) else {
+            return Err(self.give_up(Error::new(Code::TimedOut, what()).detail("reading back")));
+        };
+        keeper::hash(self, &mut hashed).map_err(|cause| self.fail(segment, "reading back", cause))?;
+        let root = hashed.tree.root();
+        drop(hashed);
         let mut body = BodyWriter::new();
         body.uint(Key::Records, records).uint(Key::Segment, u64::from(segment)).uint(Key::Offset, offset);
         body.bytes(Key::Root, &root).uint(Key::TornBytes, 0);
@@ -608,7 +595,7 @@ impl Shared {
         header.durability = Durability::Disk;
         let pending = self.append(&mut header, &body.finish(), Purpose::Last)?;
         self.commit.wait(pending)?;
-        Ok(Closed { records, root })
+        Ok(Closed { records, root, open })
     }
 
     /// Gives back what was filled ahead. A failure costs space, never a record, so it is left alone.
@@ -622,15 +609,5 @@ impl Shared {
         for ready in unused {
             drop(self.storage.remove_segment(&self.layout.segment(self.stream, ready.number)));
         }
-    }
-}
-
-impl Tail {
-    /// Filled bytes that frames can take, less what the end of each segment may waste.
-    fn room(&self) -> u64 {
-        let usable = |bytes: u64| bytes.saturating_sub(TERMINAL_RESERVE);
-        let here = self.size - self.pos;
-        let ahead: u64 = self.ready.iter().map(|r| usable(r.size - SEGMENT_HEADER as u64)).sum();
-        if self.ready.is_empty() { here } else { usable(here) + ahead }
     }
 }

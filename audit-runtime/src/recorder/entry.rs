@@ -15,7 +15,7 @@ use crate::ledger::{OpenEntry, Refusal};
 use crate::model::digest::Slot;
 use crate::model::record::{Header, flag};
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
-use crate::site::Site;
+use crate::site::{OnFailure, Site};
 use std::cell::RefCell;
 use std::task::{Context, Poll};
 
@@ -46,6 +46,8 @@ pub(crate) struct Opened {
     pub(crate) site: u32,
     pub(crate) mono_ns: u64,
     pub(crate) durability: Durability,
+    /// Its body runs without a record when the opening is not acknowledged.
+    pub(crate) degrades: bool,
     /// The digest bound at opening; the terminal repeats it.
     pub(crate) input: Option<Slot>,
 }
@@ -156,6 +158,7 @@ impl Recorder {
                 site,
                 mono_ns: header.mono_ns,
                 durability: header.durability,
+                degrades: open.site.is_some_and(|site| matches!(site.options.on_failure, OnFailure::Degrade)),
                 input: (*open.input != Slot::NOT_REQUESTED).then(|| open.input.clone()),
             };
             let entry = OpenEntry { status: Status::Open, run: open.run, site, mono_ns: header.mono_ns };
@@ -206,7 +209,7 @@ impl Recorder {
         let at_once = Opened { durability: Durability::Process, ..opened.clone() };
         let pending = self.close_state(&at_once, close)?;
         if opened.durability != Durability::Process {
-            self.0.journal.sync_soon();
+            self.0.journal.sync_soon(&pending.journal);
         }
         drop(pending);
         Ok(())
@@ -284,7 +287,13 @@ impl Recorder {
 
     /// Puts a terminal into the second sink and poisons the recorder; the error says what became of it.
     pub(super) fn spool_terminal(&self, header: Header, body: &[u8], what: String, failure: Error) -> Error {
-        let error = match self.0.spool.append(self.stream(), &header, body) {
+        let patience = self.0.journal.patience();
+        let spooled = match self.0.journal.is_ours() {
+            true => self.0.spool.append_within(patience, self.stream(), &header, body),
+            // The terminal belongs to the process that opened the entry.
+            false => Err(std::io::Error::other("a forked child does not write for its parent")),
+        };
+        let error = match spooled {
             Ok(()) => Error::caused_by(Code::Spooled, what, failure),
             Err(second) => {
                 let subject = header.subject.some().unwrap_or(header.run.0);
@@ -340,7 +349,11 @@ impl Recorder {
         let mut body = BodyWriter::new();
         body.text(Key::Error, "refused: the opening was not acknowledged; the body was not entered")
             .text(Key::ErrorCode, failure.code().text());
-        drop(self.0.spool.append(self.stream(), &header, &body.finish()));
+        // Under `degrade` the body runs all the same: then nobody knows an end, and recovery says just that.
+        if !kept.opened.degrades && self.0.journal.is_ours() {
+            let patience = self.0.journal.patience();
+            drop(self.0.spool.append_within(patience, self.stream(), &header, &body.finish()));
+        }
         if failure.is_refused() || failure.is_integrity() {
             failure
         } else {

@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) gaps: Arc<GapCount>,
     observers: observer::Observers,
     closing: AtomicBool,
+    /// This stream settles one that could not be marked: the next open has to read it.
+    pub(crate) keep_unmarked: AtomicBool,
     recovered: Mutex<Recovered>,
     scratch: Option<std::path::PathBuf>,
 }
@@ -108,6 +110,7 @@ impl Recorder {
             gaps: parts.gaps,
             observers: observer::Observers::default(),
             closing: AtomicBool::new(false),
+            keep_unmarked: AtomicBool::new(false),
             recovered: Mutex::new(Recovered::default()),
             scratch: parts.scratch,
         }))
@@ -188,9 +191,9 @@ impl Recorder {
                 body.value(Key::Sites, &Value::Array(leaked.iter().map(|l| Value::Text(l.clone())).collect()));
             }
         });
-        if closed.is_ok() && leaked.is_empty() {
-            // The mark only saves reading this stream at the next open. One that leaked entries is read, so that they
-            // are abandoned.
+        if closed.as_ref().is_ok_and(|closed| closed.open == 0) && !self.0.keep_unmarked.load(Ordering::Acquire) {
+            // The mark only saves reading this stream at the next open. One that leaves entries or a run open is read, so
+            // that they are abandoned; the journal's own count knows those too that came in while it was closing.
             drop(crate::journal::layout::mark_ended(&self.0.layout, self.stream(), "closed"));
         }
         closed

@@ -47,9 +47,10 @@ pub(super) fn open_with(builder: &Builder) -> Result<Recorder, Error> {
     };
     let path = builder.path.clone().or(memory.clone()).unwrap_or_default();
     let layout = Layout::at(&path);
+    // Before anything is made: threads that open a new trail at one instant make it once.
+    let mut open = OPEN.lock();
     layout.create()?;
     let key = std::fs::canonicalize(&path).unwrap_or(path);
-    let mut open = OPEN.lock();
     let known = open.get_or_insert_default().entry(key).or_default();
     if let Some(core) = known.recorder.upgrade() {
         let recorder = Recorder(core);

@@ -20,6 +20,7 @@ use crate::recorder::{Recorder, Recovered, RecoveredStream};
 use crate::seeded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Which entity an opening record begins, and the kind that closes it.
@@ -49,6 +50,23 @@ struct Scan {
 /// How long an open waits for another process that is recovering the same trail.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Whether the hint of a stream's end spares reading it. One that was closed and has something spooled is read: an entry
+/// may have ended while it was closing.
+fn is_marked(recorder: &Recorder, stream: StreamId, spooled: bool) -> bool {
+    match std::fs::read_to_string(recorder.0.layout.ended(stream)) {
+        Ok(how) if spooled && how.starts_with(SETTLED) => {
+            // Placed already; only the file could not be removed then.
+            drop(recorder.0.spool.remove(stream));
+            true
+        }
+        Ok(_) => !spooled,
+        Err(_) => recorder.0.layout.ended(stream).exists(),
+    }
+}
+
+/// How the hint of a settled stream begins.
+const SETTLED: &str = "settled";
+
 /// Settles every stream whose process is gone.
 pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
     let layout = &recorder.0.layout;
@@ -57,11 +75,14 @@ pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
         return Ok(Recovered::default());
     };
     let mut found = Recovered::default();
+    let spooled = recorder.0.spool.streams().unwrap_or_default();
     let unmarked: Vec<StreamId> = layout
         .streams()?
         .into_iter()
         .filter(|stream| *stream != recorder.stream())
-        .filter(|stream| seeded::is("recovery_second_terminal") || !layout.ended(*stream).exists())
+        .filter(|stream| {
+            seeded::is("recovery_second_terminal") || !is_marked(recorder, *stream, spooled.contains(stream))
+        })
         .collect();
     let (dead, living): (Vec<_>, Vec<_>) =
         unmarked.into_iter().map(|s| (s, dead_lock(layout, s))).partition(|(_, l)| l.is_some());
@@ -83,16 +104,29 @@ pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
     for (stream, _) in &living {
         settled.extend(scan(layout, *stream).map(|scan| scan.settled).unwrap_or_default());
     }
+    // Settled before, but not marked. While one of them cannot be marked, the stream that settles it has to be read at
+    // every open: marking that one would have the first settled twice.
+    let bare: BTreeSet<StreamId> = scans
+        .keys()
+        .filter(|stream| settled.contains(*stream))
+        .filter(|stream| mark_ended(layout, **stream, SETTLED).is_err())
+        .copied()
+        .collect();
     for (stream, scan) in &scans {
+        let may_mark = scan.settled.iter().all(|settled| !bare.contains(settled));
         if settled.contains(stream) {
-            drop(mark_ended(layout, *stream, "settled"));
+            drop(recorder.0.spool.remove(*stream));
         } else if let Some(Tear::SegmentVersion(..)) = scan.end.tear {
             let why = scan.end.tear.as_ref().map(Tear::to_string).unwrap_or_default();
             found.unreadable.push((*stream, why));
         } else if scan.closed && scan.open.is_empty() && scan.end.tear.is_none() {
-            drop(mark_ended(layout, *stream, "closed"));
+            if may_mark {
+                drop(mark_ended(layout, *stream, "closed"));
+            }
+            // All its entries have ended: what was spooled of it stands in its journal too.
+            drop(recorder.0.spool.remove(*stream));
         } else {
-            found.streams.push(settle(recorder, *stream, scan)?);
+            found.streams.push(settle(recorder, *stream, scan, may_mark)?);
         }
     }
     Ok(found)
@@ -179,7 +213,7 @@ impl Scan {
 }
 
 /// Closes everything open and attests where the stream ends, as one group.
-fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan) -> Result<RecoveredStream, Error> {
+fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) -> Result<RecoveredStream, Error> {
     let layout = &recorder.0.layout;
     let owner = head(layout, stream);
     let mut report = RecoveredStream {
@@ -223,7 +257,9 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan) -> Result<Recovere
     }
     attest(recorder, stream, scan, &report, first, &observer)?;
     // From here on the settlement stands. What follows only saves work at the next open.
-    drop(mark_ended(layout, stream, &format!("settled by {}", recorder.stream().text())));
+    if !may_mark || mark_ended(layout, stream, &format!("{SETTLED} by {}", recorder.stream().text())).is_err() {
+        recorder.0.keep_unmarked.store(true, Ordering::Release);
+    }
     drop(recorder.0.spool.remove(stream));
     Ok(report)
 }

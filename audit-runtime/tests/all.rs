@@ -1,0 +1,5 @@
+//! What the runtime promises, through the doors that its users have; one module per promise.
+
+#![forbid(unsafe_code)]
+
+mod storage;
