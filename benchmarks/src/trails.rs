@@ -1,0 +1,41 @@
+//! Trails to measure on: on the disk that holds the build, never in memory.
+
+use crate::harness::Outcome;
+use audit_runtime::{Builder, Recorder, audited};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A directory that goes with the process, beside this program: `/tmp` is memory on many machines.
+pub fn on_disk() -> Outcome<TempDir> {
+    let program = std::env::current_exe()?;
+    let beside = program.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?)
+}
+
+/// A recorder with the default options but for the background index, which is measured by itself.
+pub fn recorder(dir: &Path) -> Outcome<Recorder> {
+    Ok(Builder::new(dir.join("trail")).actor("benchmarks").project(false).open()?)
+}
+
+/// A body that costs next to nothing: an entry of it is all audit.
+#[audited]
+pub fn step(n: u64) -> u64 {
+    std::hint::black_box(n).wrapping_mul(31) + 1
+}
+
+/// Writes `calls` audited calls at `Process`: two records each.
+pub fn write_calls(recorder: &Recorder, calls: u64) {
+    recorder.scope(|| {
+        for n in 0..calls {
+            std::hint::black_box(step(n));
+        }
+    });
+}
+
+/// A closed trail with `calls` calls in it.
+pub fn closed(dir: &Path, calls: u64) -> Outcome<PathBuf> {
+    let recorder = recorder(dir)?;
+    write_calls(&recorder, calls);
+    recorder.close()?;
+    Ok(dir.join("trail"))
+}
