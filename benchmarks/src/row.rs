@@ -73,7 +73,7 @@ impl Row {
     pub fn heading() -> String {
         let names = ("bench", "ours", "peer's", "unit", "ratio", "spread", "mark", "peer");
         format!(
-            "{:<13} {:>12} {:>12} {:<11} {:>8} {:>17} {:>9}      {}",
+            "{:<13} {:>12} {:>12} {:<11} {:>8} {:>17} {:>9}       {}",
             names.0, names.1, names.2, names.3, names.4, names.5, names.6, names.7
         )
     }
@@ -95,7 +95,7 @@ impl Row {
         };
         let spread = format!("{} … {}", number(&row["spread"][0]), number(&row["spread"][1]));
         format!(
-            "{:<13} {:>12} {:>12} {:<11} {:>8} {:>17} {:>9} {:<5}{}",
+            "{:<13} {:>12} {:>12} {:<11} {:>8} {:>17} {:>9} {:<6}{}",
             text("bench"),
             number(&row["ours"]),
             number(&row["peers"]),

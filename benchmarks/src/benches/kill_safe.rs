@@ -56,7 +56,7 @@ pub fn run() -> Outcome<Vec<Row>> {
     let what = Comparison { peer, mark: Mark::None, ..what };
     let by_wall = pairs(&what, || Ok(wall(OURS, &ours)), || Ok(wall(PEERS, &peers)))?;
     // Shorter than the tick of anything that runs beside it, and taken several times: the smallest is the call's own.
-    let counts = (0..5).map(|_| allocations::during(|| drop(black_box(ours()))) as f64 / OURS as f64);
+    let counts = (0..5).map(|_| allocations::during(|| _ = black_box(ours())) as f64 / OURS as f64);
     let allocated = median(counts);
     installed.close()?;
     let none = Row::figure("kill_safe", "allocations of the caller", "per call", allocated, 0.0, Mark::AtMost(0.0));

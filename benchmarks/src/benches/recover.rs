@@ -26,8 +26,10 @@ pub fn victim(arguments: &[String]) -> ExitCode {
     }
     let this = rustix::process::getpid();
     // The signal is as final as the power switch of a program; what follows is not reached.
-    drop(rustix::process::kill_process(this, rustix::process::Signal::KILL));
-    ExitCode::FAILURE
+    match rustix::process::kill_process(this, rustix::process::Signal::KILL) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 /// A new trail that holds the dead stream, by links: recovery never writes to the files of the dead.
@@ -68,8 +70,9 @@ pub fn run() -> Outcome<Vec<Row>> {
         let start = Instant::now();
         let recorder = trails::recorder(place.path())?;
         let took = start.elapsed().as_secs_f64();
-        if recorder.recovered().streams.first().is_none_or(|stream| stream.records < 2 * CALLS) {
-            return Err("the dead stream was not settled".into());
+        let recovered = recorder.recovered();
+        if recovered.streams.first().is_none_or(|stream| stream.records < 2 * CALLS) {
+            return Err(format!("the dead stream was not settled: {recovered:?}").into());
         }
         recorder.close()?;
         Ok(took)
