@@ -233,26 +233,26 @@ fn option(input: ParseStream<'_>, options: &mut Options, report: &mut Report) ->
     }
     options.places.push((name.clone(), span));
     match name.as_str() {
-        "node" => options.node = Some(node(input)?),
-        "kind" => options.kind = Some(kind(input)?),
-        "run" => options.run = Some(value(input, "run", "a run, its handle or its id")?),
-        "token" => options.token = Some(value(input, "token", "the token that visits this node")?),
-        "attempt" => options.attempt = Some(value(input, "attempt", "the ordinal of this attempt, from 0")?),
+        "node" => options.node = Some(node(input, span)?),
+        "kind" => options.kind = Some(kind(input, span)?),
+        "run" => options.run = Some(value(input, span, "run", "a run, its handle or its id")?),
+        "token" => options.token = Some(value(input, span, "token", "the token that visits this node")?),
+        "attempt" => options.attempt = Some(value(input, span, "attempt", "the ordinal of this attempt, from 0")?),
         "digest" => digest(input, span, options, report)?,
         "digest_output" => {
             flag(input, "digest_output")?;
             options.digest_output = Some(span);
         }
         "record" => record(input, span, options, report)?,
-        "err" => options.err = Some(word(input, "err", &["display", "type"])?),
-        "effect" => options.effect = Some(word(input, "effect", &["none", "external"])?),
-        "durable" => options.durable = Some(word(input, "durable", &["process", "disk", "replicated"])?),
+        "err" => options.err = Some(word(input, span, "err", &["display", "type"])?),
+        "effect" => options.effect = Some(word(input, span, "effect", &["none", "external"])?),
+        "durable" => options.durable = Some(word(input, span, "durable", &["process", "disk", "replicated"])?),
         "on_audit_failure" => {
-            options.on_audit_failure = Some(word(input, "on_audit_failure", &["refuse", "panic", "degrade"])?);
+            options.on_audit_failure = Some(word(input, span, "on_audit_failure", &["refuse", "panic", "degrade"])?);
         }
         "expects" => expects(input, span, options, report)?,
         "acknowledges" => acknowledges(input, span, options, report)?,
-        "crate" => options.krate = Some(krate(input)?),
+        "crate" => options.krate = Some(krate(input, span)?),
         "skip" => {
             flag(input, "skip")?;
             options.skip = Some(span);
@@ -291,15 +291,15 @@ fn foreign(name: &str) -> Option<&'static str> {
     })
 }
 
-fn equals(input: ParseStream<'_>, name: &str, what: &str) -> syn::Result<()> {
+fn equals(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<()> {
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
-            return Err(input.error(format!("`{name} =` is cut off here; {what} belongs behind it")));
+            return Err(syn::Error::new(span, format!("`{name} =` is cut off; {what} belongs behind it")));
         }
         return Ok(());
     }
-    Err(input.error(format!("`{name}` needs a value: write `{name} = …` with {what}")))
+    Err(syn::Error::new(span, format!("`{name}` needs a value: write `{name} = …` with {what}")))
 }
 
 fn flag(input: ParseStream<'_>, name: &str) -> syn::Result<()> {
@@ -309,13 +309,13 @@ fn flag(input: ParseStream<'_>, name: &str) -> syn::Result<()> {
     Err(input.error(format!("`{name}` takes no value; write `{name}` alone")))
 }
 
-fn value(input: ParseStream<'_>, name: &str, what: &str) -> syn::Result<Expr> {
-    equals(input, name, what)?;
+fn value(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<Expr> {
+    equals(input, span, name, what)?;
     input.parse()
 }
 
-fn node(input: ParseStream<'_>) -> syn::Result<LitStr> {
-    equals(input, "node", "a name in quotes")?;
+fn node(input: ParseStream<'_>, span: Span) -> syn::Result<LitStr> {
+    equals(input, span, "node", "a name in quotes")?;
     if !input.peek(LitStr) {
         return Err(input.error("a node's name is a text: write `node = \"name\"`"));
     }
@@ -333,8 +333,8 @@ fn node(input: ParseStream<'_>) -> syn::Result<LitStr> {
     Ok(node)
 }
 
-fn kind(input: ParseStream<'_>) -> syn::Result<Word> {
-    equals(input, "kind", "source, transform, gate, action, call, sink or a word of your own")?;
+fn kind(input: ParseStream<'_>, span: Span) -> syn::Result<Word> {
+    equals(input, span, "kind", "source, transform, gate, action, call, sink or a word of your own")?;
     if input.peek(LitStr) {
         let lit: LitStr = input.parse()?;
         if lit.value().trim().is_empty() {
@@ -352,9 +352,9 @@ fn kind(input: ParseStream<'_>) -> syn::Result<Word> {
     Ok(Word { text: ident.unraw().to_string(), span: ident.span() })
 }
 
-fn word(input: ParseStream<'_>, name: &str, words: &[&str]) -> syn::Result<Word> {
+fn word(input: ParseStream<'_>, span: Span, name: &str, words: &[&str]) -> syn::Result<Word> {
     let choice = words.join(" | ");
-    equals(input, name, &choice)?;
+    equals(input, span, name, &choice)?;
     if input.peek(LitStr) {
         let lit: LitStr = input.parse()?;
         return Err(syn::Error::new(lit.span(), format!("write the word without quotes: `{name} = {choice}`")));
@@ -371,8 +371,8 @@ fn word(input: ParseStream<'_>, name: &str, words: &[&str]) -> syn::Result<Word>
     Err(syn::Error::new(ident.span(), format!("`{text}` is no value of `{name}`: write `{name} = {choice}`{hint}")))
 }
 
-fn krate(input: ParseStream<'_>) -> syn::Result<Path> {
-    equals(input, "crate", "the path under which the runtime is known here")?;
+fn krate(input: ParseStream<'_>, span: Span) -> syn::Result<Path> {
+    equals(input, span, "crate", "the path under which the runtime is known here")?;
     if input.peek(LitStr) {
         return Err(input.error("write the path without quotes: `crate = ::renamed`"));
     }

@@ -72,7 +72,7 @@ fn implementation(input: &DeriveInput, report: &mut Report) -> TokenStream {
     quote_spanned! {here=>
         #[automatically_derived]
         impl #impl_generics #p::Evidence for #name #ty_generics #where_clause {
-            fn error_code(&self) -> &str {
+            fn error_code(&self) -> &#p::str {
                 #body
             }
         }
@@ -168,6 +168,6 @@ mod tests {
         assert_eq!(code("NoSuchRow"), "NO_SUCH_ROW");
         assert_eq!(code("IOError"), "IO_ERROR");
         assert_eq!(code("Http2Failed"), "HTTP2_FAILED");
-        assert_eq!(code("r#Type"), "TYPE");
+        assert_eq!(screaming(&Ident::new_raw("Type", Span::call_site())), "TYPE");
     }
 }

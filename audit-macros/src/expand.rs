@@ -172,22 +172,41 @@ impl Context<'_> {
             Some(ty) if self.options.refuses() && !model::is_plain(ty) => {
                 let ty = ty.to_token_stream();
                 let at = spot(&ty).resolved_at(here);
-                let refusal = quote_spanned!(at=> (&&#p::Refusal::<#ty>::HERE).refuse(__error));
-                quote_spanned!(here=> |__error| { use #p::{RefuseByErr as _, RefuseByPanic as _}; #refusal })
+                // The call alone stands at the written type, so that a missing conversion is reported there.
+                let refusal = quote_spanned!(at=> __refusal.refuse(__error));
+                quote_spanned! {here=>
+                    |__error| {
+                        use #p::{RefuseByErr as _, RefuseByPanic as _};
+                        let __refusal = &&#p::Refusal::<#ty>::HERE;
+                        #refusal
+                    }
+                }
             }
             _ => quote_spanned!(here=> #p::refuse_by_panic),
         }
     }
 
-    /// First statements of a moved body: all arguments are moved in, in the order in which a function drops them last.
+    /// First statements of a moved body: all arguments are moved in, in the order in which a function drops them.
     fn take_arguments(&self) -> TokenStream {
         let here = self.here;
-        let mut all = TokenStream::new();
-        for param in model::params(&self.function.sig).iter().rev() {
-            let (name, cfgs) = (&param.name, conditions(&param.attrs));
-            all.extend(quote_spanned!(here=> #(#cfgs)* #[allow(clippy::all, clippy::pedantic, clippy::restriction)] let _ = &#name;));
+        let params = model::params(&self.function.sig);
+        let names: Vec<&Ident> = params.iter().rev().map(|param| &param.name).collect();
+        let lint = names.iter().any(|name| name.to_string().starts_with('_'));
+        let allow = lint.then(|| quote_spanned!(here=> #[allow(clippy::used_underscore_binding)]));
+        if names.is_empty() {
+            return TokenStream::new();
         }
-        all
+        if params.iter().all(|param| conditions(&param.attrs).is_empty()) {
+            return quote_spanned!(here=> #allow let _ = (#(&#names,)*););
+        }
+        params
+            .iter()
+            .rev()
+            .map(|param| {
+                let (name, cfgs) = (&param.name, conditions(&param.attrs));
+                quote_spanned!(here=> #(#cfgs)* #allow let _ = &#name;)
+            })
+            .collect()
     }
 
     fn run(&self, plan: &Plan, statements: &TokenStream, body: &Group, inputs: bool) -> TokenStream {

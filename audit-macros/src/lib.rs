@@ -10,7 +10,11 @@ mod block;
 mod derive_digest;
 mod derive_evidence;
 mod expand;
+#[cfg(test)]
+mod fuzz;
 mod model;
+#[cfg(test)]
+mod printed;
 mod report;
 mod validate;
 

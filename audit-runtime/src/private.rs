@@ -10,6 +10,7 @@ use std::task::Poll;
 
 pub use std::boxed::Box;
 pub use std::option::Option::{self, None, Some};
+pub use std::primitive::str;
 pub use std::result::Result::{self, Err, Ok};
 
 pub use crate::evidence::Evidence;

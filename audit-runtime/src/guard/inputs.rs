@@ -58,18 +58,17 @@ impl Inputs {
     }
 
     /// The token that visits the node.
-    pub fn token(&mut self, token: &(impl Display + ?Sized)) {
-        self.record("token", Value::Text(end::text_of(&format_args!("{token}"))));
+    pub fn token(&mut self, token: &(impl NamesToken + ?Sized)) {
+        self.record("token", Value::Text(token.audit_token()));
     }
 
     /// The ordinal of the attempt.
-    pub fn attempt<N: Copy + TryInto<u32>>(&mut self, attempt: &N) {
-        match (*attempt).try_into() {
-            Ok(attempt) => self.attempt = attempt,
-            Err(_) => {
-                let error =
-                    Error::new(Code::BadOption, "reading `attempt`").detail("attempts are counted from 0 to 2^32 - 1");
-                self.refused.get_or_insert(error);
+    pub fn attempt(&mut self, attempt: &impl CountsAttempts) {
+        match attempt.audit_attempt() {
+            Some(attempt) => self.attempt = attempt,
+            None => {
+                let error = Error::new(Code::BadOption, "reading `attempt`");
+                self.refused.get_or_insert(error.detail("attempts are counted from 0 to 2^32 - 1"));
             }
         }
     }
@@ -164,5 +163,48 @@ impl BelongsToRun for RunHandle {
 impl<T: BelongsToRun + ?Sized> BelongsToRun for &T {
     fn audit_run(&self) -> RunId {
         (**self).audit_run()
+    }
+}
+
+/// What `attempt = …` accepts: whole numbers.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` counts no attempts",
+    label = "the ordinal of this attempt belongs here, a whole number from 0"
+)]
+pub trait CountsAttempts {
+    /// The ordinal, if it is one.
+    fn audit_attempt(&self) -> Option<u32>;
+}
+
+macro_rules! counts {
+    ($($ty:ty)*) => { $(impl CountsAttempts for $ty {
+        fn audit_attempt(&self) -> Option<u32> {
+            u32::try_from(*self).ok()
+        }
+    })* };
+}
+counts!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
+
+impl<T: CountsAttempts + ?Sized> CountsAttempts for &T {
+    fn audit_attempt(&self) -> Option<u32> {
+        (**self).audit_attempt()
+    }
+}
+
+/// What `token = …` accepts: whatever has a text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no token",
+    label = "the token that visits this node belongs here",
+    note = "implement `Display` for it, or name one of its fields"
+)]
+pub trait NamesToken {
+    /// The token's scrubbed text.
+    fn audit_token(&self) -> String;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> NamesToken for T {
+    fn audit_token(&self) -> String {
+        end::text_of(&self)
     }
 }

@@ -1,0 +1,15 @@
+fn import(rows: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
+    ::audit_runtime::__private::site!(__AUDITED Async "import" 0u32 0u32 { text : "" });
+    Box::pin(
+        ::audit_runtime::__private::future::<
+            u32,
+            _,
+        >(
+            &__AUDITED,
+            ::audit_runtime::__private::NONE,
+            async move { rows },
+            ::audit_runtime::__private::returned,
+            ::audit_runtime::__private::refuse_by_panic,
+        ),
+    )
+}

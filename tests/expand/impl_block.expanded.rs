@@ -1,0 +1,31 @@
+impl Import {
+    pub fn run(&self) -> u32 {
+        ::audit_runtime::__private::site!(
+            __AUDITED Sync "Import::run" 0u32 0u32 { text : "kind = transform", kind :
+            ::audit_runtime::__private::Some("transform") }
+        );
+        ::audit_runtime::__private::call::<
+            u32,
+            _,
+        >(
+            &__AUDITED,
+            ::audit_runtime::__private::NONE,
+            move || {
+                let _ = (&self,);
+                self.rows
+            },
+            ::audit_runtime::__private::returned,
+            ::audit_runtime::__private::refuse_by_panic,
+        )
+    }
+    pub const fn new() -> Import {
+        Import { rows: 0 }
+    }
+    fn rows(&self) -> u32 {
+        self.rows
+    }
+}
+const _: () = {
+    ::audit_runtime::__private::left_out!("Import::new" 0u32 0u32 "const fn");
+    ::audit_runtime::__private::left_out!("Import::rows" 0u32 0u32 "trivial");
+};

@@ -1,0 +1,26 @@
+fn import(rows: u32) -> impl Future<Output = Result<u32, Failure>> {
+    ::audit_runtime::__private::site!(__AUDITED Async "import" 0u32 0u32 { text : "" });
+    ::audit_runtime::__private::made::<
+        Result<u32, Failure>,
+        _,
+        _,
+    >(
+        &__AUDITED,
+        ::audit_runtime::__private::NONE,
+        move || {
+            let _ = (&rows,);
+            let rows = rows + 1;
+            fetch(rows)
+        },
+        |__out, __end| {
+            ::audit_runtime::__private::judge!(__out __end);
+        },
+        |__error| {
+            use ::audit_runtime::__private::{RefuseByErr as _, RefuseByPanic as _};
+            let __refusal = &&::audit_runtime::__private::Refusal::<
+                Result<u32, Failure>,
+            >::HERE;
+            __refusal.refuse(__error)
+        },
+    )
+}

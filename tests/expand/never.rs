@@ -1,0 +1,6 @@
+#[audited]
+fn serve(port: u16) -> ! {
+    loop {
+        accept(port);
+    }
+}

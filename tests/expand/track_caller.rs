@@ -1,0 +1,5 @@
+#[audited]
+#[track_caller]
+fn here() -> &'static Location<'static> {
+    Location::caller()
+}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(attempt = "first")]
+fn import() {}
+
+fn main() {}

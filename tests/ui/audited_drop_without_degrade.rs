@@ -1,0 +1,10 @@
+use audit_runtime::audited;
+
+pub struct Import;
+
+impl Drop for Import {
+    #[audited]
+    fn drop(&mut self) {}
+}
+
+fn main() {}

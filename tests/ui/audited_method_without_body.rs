@@ -1,0 +1,8 @@
+use audit_runtime::audited;
+
+pub trait Imports {
+    #[audited]
+    fn import(&self);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use audit_runtime::audited;
+
+#[audited]
+#[audited]
+fn import() {}
+
+fn main() {}

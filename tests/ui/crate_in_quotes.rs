@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(crate = "renamed")]
+fn import() {}
+
+fn main() {}

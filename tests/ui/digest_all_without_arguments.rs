@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(digest(all))]
+fn import() {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use audit_runtime::audited;
+
+#[audited(digest(ordre))]
+fn import(order: u32) {
+    drop(vec![order]);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(durable = disc)]
+fn import() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(effect = external, durable = process)]
+fn import() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(effect = externl)]
+fn import() {}
+
+fn main() {}

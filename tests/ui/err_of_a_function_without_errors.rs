@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(err = display)]
+fn import() {}
+
+fn main() {}

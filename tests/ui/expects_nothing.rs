@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(expects())]
+fn import() {}
+
+fn main() {}

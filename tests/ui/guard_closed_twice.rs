@@ -1,0 +1,8 @@
+use audit_runtime::{Error, Guard};
+
+pub fn import(guard: Guard) -> Result<(), Error> {
+    guard.complete()?;
+    guard.complete()
+}
+
+fn main() {}

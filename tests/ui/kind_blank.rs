@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(kind = "")]
+fn import() {}
+
+fn main() {}

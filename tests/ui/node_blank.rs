@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(node = " ")]
+fn import() {}
+
+fn main() {}

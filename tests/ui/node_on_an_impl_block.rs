@@ -1,0 +1,10 @@
+use audit_runtime::audited;
+
+pub struct Import;
+
+#[audited(node = "import")]
+impl Import {
+    pub fn run(&self) {}
+}
+
+fn main() {}

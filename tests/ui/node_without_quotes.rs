@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(node = import)]
+fn import() {}
+
+fn main() {}

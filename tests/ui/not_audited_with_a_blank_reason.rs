@@ -1,0 +1,6 @@
+use audit_runtime::not_audited;
+
+#[not_audited(reason = " ")]
+fn import() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(colour = "red")]
+fn paint() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(record())]
+fn import() {}
+
+fn main() {}

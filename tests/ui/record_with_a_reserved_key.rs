@@ -1,0 +1,8 @@
+use audit_runtime::audited;
+
+#[audited(record(message = rows))]
+fn import(rows: u32) {
+    drop(vec![rows]);
+}
+
+fn main() {}

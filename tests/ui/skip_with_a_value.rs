@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(skip = true)]
+fn import() {}
+
+fn main() {}

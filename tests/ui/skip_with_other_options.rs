@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(skip, node = "a")]
+fn import() {}
+
+fn main() {}
