@@ -44,7 +44,7 @@ fn workspace(name: &str, source: &Path) -> PathBuf {
 fn clippy(dir: &Path) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(["clippy", "--quiet", "--workspace", "--keep-going", "--target-dir"])
-        .arg(target().join("quiet").join("target"))
+        .arg(target())
         .current_dir(dir)
         .env_remove("RUSTFLAGS")
         .output()

@@ -21,12 +21,29 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("contract", &["model"]),
     ("trail", &["model", "error", "journal", "index", "contract", "seeded"]),
     ("landscape", &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "seeded"]),
-    ("governance", &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail", "seeded"]),
+    (
+        "governance",
+        &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail", "seeded"],
+    ),
     (
         "session",
         &[
-            "model", "error", "site", "clock", "evidence", "journal", "ledger", "recorder", "context", "guard", "index",
-            "contract", "trail", "landscape", "governance", "seeded",
+            "model",
+            "error",
+            "site",
+            "clock",
+            "evidence",
+            "journal",
+            "ledger",
+            "recorder",
+            "context",
+            "guard",
+            "index",
+            "contract",
+            "trail",
+            "landscape",
+            "governance",
+            "seeded",
         ],
     ),
     ("layer", &["model", "error", "context", "recorder", "contract", "session", "clock", "seeded"]),
@@ -112,9 +129,12 @@ fn root_imports(file: &str, text: &str) -> Vec<String> {
     }
     let production = text.split("\n#[cfg(test)]").next().unwrap_or(text);
     let hidden = |line: &str| {
-        named_modules(line).iter().any(|name| name.starts_with(char::is_uppercase) && !matches!(*name, "Id" | "RunId" | "StreamId"))
+        named_modules(line)
+            .iter()
+            .any(|name| name.starts_with(char::is_uppercase) && !matches!(*name, "Id" | "RunId" | "StreamId"))
     };
-    let lines = production.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("use ") && hidden(line));
+    let lines =
+        production.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("use ") && hidden(line));
     lines.map(|(at, _)| format!("{file}:{}: import from the module that owns the name", at + 1)).collect()
 }
 
@@ -144,18 +164,19 @@ fn a_planted_back_arrow_is_found_with_its_line() {
 #[test]
 fn unsafe_stands_in_one_file() {
     let needle = ["unsafe", " {"].concat();
-    let found: Vec<String> = ["audit-macros/src", "audit-runtime/src", "audit-testkit/src", "audited-cli/src", "examples"]
-        .iter()
-        .flat_map(|folder| sources(folder))
-        .filter(|(file, _)| file != UNSAFE_ALLOWED)
-        .flat_map(|(file, text)| {
-            let lines = text.lines().enumerate().filter(|(_, line)| {
-                let code = line.trim_start();
-                !code.starts_with("//") && !code.contains('"') && code.contains(&needle)
-            });
-            lines.map(|(at, _)| format!("{file}:{}", at + 1)).collect::<Vec<_>>()
-        })
-        .collect();
+    let found: Vec<String> =
+        ["audit-macros/src", "audit-runtime/src", "audit-testkit/src", "audited-cli/src", "examples"]
+            .iter()
+            .flat_map(|folder| sources(folder))
+            .filter(|(file, _)| file != UNSAFE_ALLOWED)
+            .flat_map(|(file, text)| {
+                let lines = text.lines().enumerate().filter(|(_, line)| {
+                    let code = line.trim_start();
+                    !code.starts_with("//") && !code.contains('"') && code.contains(&needle)
+                });
+                lines.map(|(at, _)| format!("{file}:{}", at + 1)).collect::<Vec<_>>()
+            })
+            .collect();
     assert!(found.is_empty(), "unsafe blocks outside {UNSAFE_ALLOWED}:\n{}", found.join("\n"));
     let map = fs::read_to_string(root().join(UNSAFE_ALLOWED)).expect("the mapping's file");
     assert!(map.contains(&needle) && map.contains("SAFETY"), "the exception must be needed and give its reasons");
@@ -163,7 +184,13 @@ fn unsafe_stands_in_one_file() {
 
 /// What must not land, as words put together here so that this file does not hold them.
 fn unwanted(file: &str, text: &str) -> Vec<String> {
-    let words = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["todo", "!("].concat(), ["unimplemented", "!("].concat(), ["dbg", "!("].concat()];
+    let words = [
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["todo", "!("].concat(),
+        ["unimplemented", "!("].concat(),
+        ["dbg", "!("].concat(),
+    ];
     let mut found = Vec::new();
     for (at, line) in text.lines().enumerate() {
         found.extend(words.iter().filter(|word| line.contains(*word)).map(|word| format!("{file}:{}: {word}", at + 1)));
@@ -190,10 +217,19 @@ fn nothing_half_done_lands() {
 #[test]
 fn every_dependency_gives_its_reason() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
-    let section = manifest.split("[workspace.dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
+    let section =
+        manifest.split("[workspace.dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap_or("");
     let silent: Vec<&str> = section
         .lines()
-        .filter(|line| line.contains('=') && !line.starts_with('#') && !line.contains("path =") && !line.contains("} #") && !line.contains("\" ") && !line.contains("  #") && !line.contains(" # "))
+        .filter(|line| {
+            line.contains('=')
+                && !line.starts_with('#')
+                && !line.contains("path =")
+                && !line.contains("} #")
+                && !line.contains("\" ")
+                && !line.contains("  #")
+                && !line.contains(" # ")
+        })
         .collect();
     assert!(silent.is_empty(), "without a reason:\n{}", silent.join("\n"));
 }

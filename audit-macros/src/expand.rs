@@ -121,7 +121,9 @@ impl Context<'_> {
         let digests = !options.digest.is_empty() || options.digest_all.is_some();
         let start = digests.then(|| quote_spanned!(here=> __inputs.digests();));
         (!reads.is_empty() || digests).then(|| {
+            let allow = options.digest_all.map(|_| quote_spanned!(here=> #[allow(clippy::used_underscore_binding)]));
             quote_spanned! {here=>
+                #allow
                 let __inputs = #p::inputs(&__AUDITED, |__inputs: &mut #p::Inputs| { #start #reads });
             }
         })

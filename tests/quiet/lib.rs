@@ -160,7 +160,7 @@ impl Block {
 impl Drop for Block {
     #[audited(crate = ::ledger, on_audit_failure = degrade)]
     fn drop(&mut self) {
-        drop(generic([1_u8]));
+        drop(generic([String::new()]));
     }
 }
 
