@@ -94,6 +94,16 @@ codes! {
     UnknownId = "AUD0601" Configuration "nothing in the trail has this id" next "list ids with `audited runs` or `audited show`",
     AmbiguousId = "AUD0602" Configuration "the prefix names more than one stream" next "give more characters of the id",
     BadId = "AUD0603" Configuration "this is no id" next "ids look like 7k3q9d-1041",
+
+    // 07: the landscape
+    ForeignEntity = "AUD0701" Refused "the value belongs to another run" next "use the values that this run's landscape returned",
+    BadGraph = "AUD0702" Refused "the graph cannot be as it is declared" next "name each node once, and connect nodes that are declared",
+    NoSuchEdge = "AUD0703" Refused "no edge with this label leaves the node" next "declare the edge before the graph is sealed, or use a label that is declared",
+    RoutedAlready = "AUD0704" Refused "another routing decision stands for this node state" next "decide once for each node state",
+    EmptyGroup = "AUD0705" Refused "a group without members, or with a member twice" next "give each branch a name of its own, and at least one",
+    SecondOutcome = "AUD0706" Refused "the token has its outcome" next "end each token once",
+    WrongNode = "AUD0707" Refused "a node of this kind cannot do that" next "use a node that is declared with the kind that the call asks for",
+    ArtifactDiffers = "AUD0708" Refused "another artifact is registered under this idempotency key" next "give other content another key",
 }
 
 /// What went wrong with the audit, never with the audited code.

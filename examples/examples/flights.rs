@@ -171,7 +171,9 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--trail" => arguments.trail = value()?.into(),
             "--rows" => arguments.rows = value()?.parse()?,
             "--kill-after" => arguments.kill_after = Some(value()?.parse()?),
-            _ => return Err(format!("unknown option {word}; there are --trail DIR, --rows N and --kill-after N").into()),
+            _ => {
+                return Err(format!("unknown option {word}; there are --trail DIR, --rows N and --kill-after N").into());
+            }
         }
     }
     Ok(arguments)

@@ -46,7 +46,29 @@ impl Target<'_, '_> {
             | Kind::ContractAck
             | Kind::ContractClosed
             | Kind::ContractAlert
-            | Kind::RunPhase => self.other(place, record),
+            | Kind::RunPhase
+            | Kind::GraphSealed
+            | Kind::RowRead
+            | Kind::TokenForked
+            | Kind::TokenExpanded
+            | Kind::TokensCoalesced
+            | Kind::TokenOutcome
+            | Kind::Routed
+            | Kind::CallOpened
+            | Kind::CallClosed
+            | Kind::OperationOpened
+            | Kind::OperationClosed
+            | Kind::BatchDrafted
+            | Kind::BatchMember
+            | Kind::BatchExecuting
+            | Kind::BatchClosed
+            | Kind::SinkPrepared
+            | Kind::SinkIntent
+            | Kind::SinkAnswered
+            | Kind::SinkReceipt
+            | Kind::Artifact
+            | Kind::Checkpoint
+            | Kind::RunResumed => self.other(place, record),
         }
     }
 

@@ -2,6 +2,7 @@
 //! the record's kind and the field that is wrong.
 
 mod governance;
+mod landscape;
 
 use super::kind::{Key, Kind};
 use super::record::{Invalid, Record};
@@ -132,6 +133,7 @@ pub fn check(record: &Record) -> Result<(), Invalid> {
                 Status::Abandoned,
             ],
         ),
+        kind if (64..96).contains(&kind.code()) => landscape::check(record),
         _ => governance::check(record),
     }
 }

@@ -78,8 +78,8 @@ impl fmt::Debug for StreamId {
     }
 }
 
-/// An entity: the place of the record that created it. Printed `7k3q9d-1041`, or `7k3q9d-1041.2` for the third child
-/// that one record made; the alternate form (`{:#}`) prints the whole stream id.
+/// An entity: the place of the record that created it. Printed `7k3q9d-1041`, or `7k3q9d-1041.2` for the second child
+/// that one record made (ordinal 0 is the record's own entity); the alternate form (`{:#}`) prints the whole stream id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Id {
     /// The stream whose record created the entity.

@@ -172,6 +172,76 @@ keys! {
     First = 69 "first" Uint,
     /// Refers to another entity.
     Ref = 70 "ref" Id,
+    /// A travelling instance of a row.
+    Token = 100 "token" Id,
+    /// A source record.
+    Row = 101 "row" Id,
+    /// What the source calls the row: a line, an offset, a key.
+    Identity = 102 "identity" Text,
+    /// The terminal answer for a token; absent for `buffered`.
+    TokenOutcome = 103 "token_outcome" Text,
+    /// How the token came to its outcome.
+    Path = 104 "path" Text,
+    /// Node of the sink that took a token.
+    Sink = 105 "sink" Text,
+    /// Digest of an error's text.
+    ErrorDigest = 106 "error_digest" Slot,
+    /// The record that forked a token.
+    ForkGroup = 107 "fork_group" Id,
+    /// The record that expanded a token.
+    ExpandGroup = 108 "expand_group" Id,
+    /// The record that merged tokens.
+    JoinGroup = 109 "join_group" Id,
+    /// A batch.
+    Batch = 110 "batch" Id,
+    /// Tokens that the record mints; they are its ordinals 1 to n.
+    Children = 111 "children" Uint,
+    /// Names of branches, in order of the children.
+    Branches = 112 "branches" List,
+    /// Tokens that the record consumes, as ids.
+    Parents = 113 "parents" List,
+    /// Nodes of a graph: `[name, kind, determinism]`.
+    Nodes = 114 "nodes" List,
+    /// Edges of a graph: `[from, label, to]`; of a routing event: `[label, to]`.
+    Edges = 115 "edges" List,
+    /// Digest of the whole graph.
+    Topology = 116 "topology" Slot,
+    /// Ordinal of a call within its parent, from 0.
+    Ordinal = 117 "ordinal" Uint,
+    /// What sort of exchange: http, database, …
+    CallKind = 118 "call_kind" Text,
+    /// With whom, scrubbed.
+    Endpoint = 119 "endpoint" Text,
+    /// Why a batch was released: count, age, condition, end_of_source.
+    Trigger = 120 "trigger" Text,
+    /// The entity that this one tries again.
+    RetryOf = 121 "retry_of" Id,
+    /// move, copy, divert.
+    Mode = 122 "mode" Text,
+    /// When a merge takes place.
+    Policy = 123 "policy" Text,
+    /// What a routing decision was based on.
+    ReasonDigest = 124 "reason_digest" Slot,
+    /// Names a write or an artifact across attempts.
+    IdempotencyKey = 125 "idempotency_key" Text,
+    /// Bytes of an artifact.
+    Size = 126 "size" Uint,
+    /// Digest of what was written.
+    Content = 127 "content" Slot,
+    /// Where a source may go on.
+    Position = 128 "position" Text,
+    /// The sink receipt that allows this record.
+    Receipt = 129 "receipt" Id,
+    /// Node states of a sink write, as ids.
+    States = 130 "states" List,
+    /// load, commit, …
+    OperationKind = 131 "operation_kind" Text,
+    /// Status before a run was resumed.
+    PriorStatus = 132 "prior_status" Text,
+    /// How many tokens a resume drives again.
+    Redriven = 133 "redriven" Uint,
+    /// Last checkpoint of a resumed run.
+    Checkpoint = 134 "checkpoint" Id,
     /// What a gate decided: ALLOW or DENY.
     Decision = 200 "decision" Text,
     /// The profile that a gate applied.
@@ -315,12 +385,57 @@ kinds! {
     /// Another process works on the run.
     RunJoined = 18 "RUN_JOINED" [] [Actor],
     /// An audited body is about to run.
-    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind],
+    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind, Token],
     /// The node state was handed over.
     StateDeferred = 33 "STATE_DEFERRED" [] [ContextAfter, Reason],
     /// The node state's only terminal.
     StateClosed = 34 "STATE_CLOSED" []
         [Input, Output, Error, ErrorType, ErrorCode, SuccessReason, AbandonReason, ContextAfter, Observer, Reason, Location],
+    /// The graph of a run: all nodes and edges at once, before the first row.
+    GraphSealed = 64 "GRAPH_SEALED" [Nodes, Edges, Topology] [],
+    /// A source row (ordinal 0) with its token (ordinal 1). Its state at the source is COMPLETED by this very record.
+    RowRead = 65 "ROW_READ" [Node, Identity, Output] [],
+    /// A token was replaced by its branches: the children, and the parent's outcome.
+    TokenForked = 66 "TOKEN_FORKED" [Branches, Children] [Row],
+    /// A token was replaced by its children, and the parent's outcome.
+    TokenExpanded = 67 "TOKEN_EXPANDED" [Children] [Row],
+    /// Tokens were merged into one (ordinal 1): the merged token, and the outcome of each parent.
+    TokensCoalesced = 68 "TOKENS_COALESCED" [Node, Policy, Parents] [Row, Branches],
+    /// The terminal answer for a token.
+    TokenOutcome = 69 "TOKEN_OUTCOME" [TokenOutcome, Path]
+        [Sink, ErrorDigest, JoinGroup, Receipt, Error],
+    /// A gate's or an error route's decision at a node state: which edges the token takes.
+    Routed = 70 "ROUTED" [Mode, Edges, ReasonDigest] [Token],
+    /// An exchange with the outside is about to happen.
+    CallOpened = 71 "CALL_OPENED" [Ordinal, CallKind, Endpoint, Input] [],
+    /// The call's only terminal.
+    CallClosed = 72 "CALL_CLOSED" [] [Output, Error, ErrorDigest, AbandonReason, Observer],
+    /// Source or sink work without a token is about to happen.
+    OperationOpened = 73 "OPERATION_OPENED" [Node, OperationKind, Input] [],
+    /// The operation's only terminal.
+    OperationClosed = 74 "OPERATION_CLOSED" [] [Input, Output, Error, ErrorType, AbandonReason, Observer, Reason],
+    /// A batch begins to gather; a retry comes with the members of the batch that failed.
+    BatchDrafted = 75 "BATCH_DRAFTED" [Node] [RetryOf, Parents],
+    /// A token joins a batch in DRAFT: its membership and its `buffered` outcome.
+    BatchMember = 76 "BATCH_MEMBER" [Token, Ordinal] [],
+    /// The batch was released.
+    BatchExecuting = 77 "BATCH_EXECUTING" [Trigger, Parents] [],
+    /// The batch's only terminal. COMPLETED consumes the members and mints the outputs; FAILED may give the members up.
+    BatchClosed = 78 "BATCH_CLOSED" [] [Parents, Children, Error, ErrorDigest, AbandonReason, Observer],
+    /// A sink is about to write these states' tokens.
+    SinkPrepared = 79 "SINK_PREPARED" [Sink, IdempotencyKey, Content, States] [],
+    /// The write begins: from here on its effect may have happened.
+    SinkIntent = 80 "SINK_INTENT" [] [],
+    /// What came of the attempt: RETURNED, ERROR.
+    SinkAnswered = 81 "SINK_ANSWERED" [] [Error, ErrorDigest],
+    /// The write is durable.
+    SinkReceipt = 82 "SINK_RECEIPT" [Sink, IdempotencyKey, Content, States] [],
+    /// A durable thing that a sink produced.
+    Artifact = 83 "ARTIFACT" [Sink, IdempotencyKey, Content, Size, Receipt] [Name],
+    /// A position from which the run may resume.
+    Checkpoint = 84 "CHECKPOINT" [Position, Topology, Receipt] [],
+    /// A run goes on in another process.
+    RunResumed = 85 "RUN_RESUMED" [PriorStatus, Redriven] [Checkpoint, Actor],
     /// A gate has decided. Final: one record, one decision.
     Decision = 96 "DECISION" [Decision, ProfileId, ProfileHash, Rules, InputDigest]
         [MatchedRules, ReasonCodes, Reasons, FieldNames, FieldsOmitted, ExpiresMs, ErrorType, Action,

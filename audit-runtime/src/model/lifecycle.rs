@@ -9,6 +9,10 @@
 //! operation    as node state, without the one-record form
 //! call         new → OPEN → SUCCESS / ERROR / ABANDONED
 //! batch        new → DRAFT → EXECUTING → COMPLETED / FAILED;  DRAFT → COMPLETED / FAILED;  EXECUTING → ABANDONED
+//! token        new ─add→ BUFFERED (any number) → ENDED;  new → ENDED
+//! held         new ─arrive→ HELD → MERGED / FAILED;  ABANDONED (its process died) → HELD under a new node state
+//! sink write   new → RESERVED → PREPARED → IN_FLIGHT → FINALIZED;  PREPARED / IN_FLIGHT → FAILED once the sink said so
+//! attempt      new → INTENT → RETURNED / ERROR / RESPONSE_LOST;  RESPONSE_LOST ─read back→ RETURNED / ERROR
 //! run          new ─begin_run→ RUNNING ─finish→ COMPLETED / COMPLETED_WITH_FAILURES / EMPTY / FAILED / INTERRUPTED
 //!              RUNNING ─recovery→ ABANDONED;  FAILED / INTERRUPTED / ABANDONED ─resume→ RUNNING
 //! decision     new → ALLOW / DENY
@@ -34,6 +38,14 @@ pub enum Entity {
     Decision,
     /// One attempt of an action that a gate has allowed.
     Action,
+    /// A travelling instance of a row.
+    Token,
+    /// A token that waits at a merge.
+    Held,
+    /// What a sink makes durable at once.
+    SinkWrite,
+    /// One attempt of a sink write.
+    SinkAttempt,
 }
 
 /// Who asks for the arrow. ABANDONED belongs to recovery alone.
@@ -91,6 +103,23 @@ pub fn step(entity: Entity, from: Option<Status>, to: Status, by: By) -> Result<
         Entity::Action => {
             matches!((from, to), (None, S::Blocked | S::Pending) | (Some(S::Pending), S::Success | S::Failed))
         }
+        Entity::Token => matches!((from, to), (None | Some(S::Buffered), S::Buffered | S::Ended)),
+        Entity::Held => {
+            matches!((from, to), (None | Some(S::Abandoned), S::Held) | (Some(S::Held), S::Merged | S::Failed))
+        }
+        Entity::SinkWrite => matches!(
+            (from, to),
+            (None, S::Reserved)
+                | (Some(S::Reserved), S::Prepared)
+                | (Some(S::Prepared), S::InFlight | S::Failed)
+                | (Some(S::InFlight), S::Finalized | S::Failed)
+        ),
+        Entity::SinkAttempt => matches!(
+            (from, to),
+            (None, S::Intent)
+                | (Some(S::Intent), S::Returned | S::Error | S::ResponseLost)
+                | (Some(S::ResponseLost), S::Returned | S::Error)
+        ),
     };
     let recovery = to == S::Abandoned
         && matches!(
@@ -100,6 +129,7 @@ pub fn step(entity: Entity, from: Option<Status>, to: Status, by: By) -> Result<
                 | (Entity::Call, Some(S::Open))
                 | (Entity::Batch, Some(S::Executing))
                 | (Entity::Action, Some(S::Pending))
+                | (Entity::Held, Some(S::Held))
         );
     let legal = match by {
         By::Owner => owner,
@@ -158,6 +188,50 @@ mod tests {
         }
         assert!(step(Entity::Run, Some(Status::Running), Status::Abandoned, By::Recovery).is_ok());
         assert!(step(Entity::Batch, Some(Status::Draft), Status::Abandoned, By::Recovery).is_err());
+    }
+
+    /// The specification's arrows of the landscape, written out a second time by hand.
+    #[test]
+    fn the_landscape_has_exactly_the_arrows_of_the_table() {
+        use Status as S;
+        let table: &[(Entity, Option<S>, &[S])] = &[
+            (Entity::Call, None, &[S::Open]),
+            (Entity::Call, Some(S::Open), &[S::Success, S::Error]),
+            (Entity::Operation, None, &[S::Open]),
+            (Entity::Operation, Some(S::Open), &[S::Deferred, S::Completed, S::Failed]),
+            (Entity::Operation, Some(S::Deferred), &[S::Completed, S::Failed]),
+            (Entity::Batch, None, &[S::Draft]),
+            (Entity::Batch, Some(S::Draft), &[S::Executing, S::Completed, S::Failed]),
+            (Entity::Batch, Some(S::Executing), &[S::Completed, S::Failed]),
+            (Entity::Token, None, &[S::Buffered, S::Ended]),
+            (Entity::Token, Some(S::Buffered), &[S::Buffered, S::Ended]),
+            (Entity::Held, None, &[S::Held]),
+            (Entity::Held, Some(S::Held), &[S::Merged, S::Failed]),
+            (Entity::Held, Some(S::Abandoned), &[S::Held]),
+            (Entity::SinkWrite, None, &[S::Reserved]),
+            (Entity::SinkWrite, Some(S::Reserved), &[S::Prepared]),
+            (Entity::SinkWrite, Some(S::Prepared), &[S::InFlight, S::Failed]),
+            (Entity::SinkWrite, Some(S::InFlight), &[S::Finalized, S::Failed]),
+            (Entity::SinkAttempt, None, &[S::Intent]),
+            (Entity::SinkAttempt, Some(S::Intent), &[S::Returned, S::Error, S::ResponseLost]),
+            (Entity::SinkAttempt, Some(S::ResponseLost), &[S::Returned, S::Error]),
+        ];
+        for (entity, ..) in table {
+            for from in std::iter::once(None).chain(Status::ALL.iter().copied().map(Some)) {
+                for to in Status::ALL.iter().copied() {
+                    let legal = table.iter().any(|(e, f, tos)| e == entity && *f == from && tos.contains(&to));
+                    assert_eq!(step(*entity, from, to, By::Owner).is_ok(), legal, "{entity:?}: {from:?} -> {to:?}");
+                }
+            }
+        }
+        let abandoned = |entity, from| step(entity, Some(from), S::Abandoned, By::Recovery).is_ok();
+        assert!(
+            abandoned(Entity::Call, S::Open)
+                && abandoned(Entity::Held, S::Held)
+                && abandoned(Entity::Batch, S::Executing)
+        );
+        assert!(!abandoned(Entity::Batch, S::Draft) && !abandoned(Entity::Token, S::Buffered));
+        assert!(!abandoned(Entity::SinkWrite, S::InFlight), "an effect in doubt is read back, never abandoned");
     }
 
     #[test]

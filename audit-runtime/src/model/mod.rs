@@ -9,6 +9,7 @@
 //! | `check` | the load check: status x field matrix |
 //! | `cbor` | the body's encoding |
 //! | `record` | header + body, encoded and decoded |
+//! | `outcome` | the legal pairs of outcome and path, with the fields that each needs |
 //! | `digest` | canonical JSON and digests |
 //! | `slot` | digest slots in bodies |
 //! | `scrub` | taking secrets out of texts |
@@ -20,6 +21,7 @@ pub mod digest;
 pub mod id;
 pub mod kind;
 pub mod lifecycle;
+pub mod outcome;
 pub mod record;
 pub mod scrub;
 pub mod slot;
@@ -28,5 +30,6 @@ pub mod trace;
 
 pub use id::{Id, RunId, StreamId};
 pub use kind::{Key, Kind};
+pub use outcome::Outcome;
 pub use record::{Body, BodyWriter, Header, Record};
 pub use status::{Durability, Exit, Status};

@@ -83,6 +83,28 @@ coded! {
         Allow = 34 "ALLOW",
         /// A gate's no.
         Deny = 35 "DENY",
+        /// A token that waits in a batch.
+        Buffered = 48 "BUFFERED",
+        /// A token whose outcome stands.
+        Ended = 49 "ENDED",
+        /// A token that waits at a merge.
+        Held = 50 "HELD",
+        /// A held token that was merged.
+        Merged = 51 "MERGED",
+        /// A sink write whose place in the order is taken.
+        Reserved = 52 "RESERVED",
+        /// A sink write whose content is known.
+        Prepared = 53 "PREPARED",
+        /// A sink write whose effect may have happened.
+        InFlight = 54 "IN_FLIGHT",
+        /// A sink write that is durable.
+        Finalized = 55 "FINALIZED",
+        /// An attempt of a sink write, before its effect.
+        Intent = 56 "INTENT",
+        /// An attempt that the sink answered.
+        Returned = 57 "RETURNED",
+        /// An attempt whose answer was lost: in doubt until it is read back.
+        ResponseLost = 58 "RESPONSE_LOST",
     }
 }
 

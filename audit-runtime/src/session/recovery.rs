@@ -28,6 +28,9 @@ const OPENINGS: &[(Kind, Kind, Entity)] = &[
     (Kind::StateOpened, Kind::StateClosed, Entity::NodeState),
     (Kind::RunStarted, Kind::RunEnded, Entity::Run),
     (Kind::ActionPending, Kind::ActionClosed, Entity::Action),
+    (Kind::CallOpened, Kind::CallClosed, Entity::Call),
+    (Kind::OperationOpened, Kind::OperationClosed, Entity::Operation),
+    (Kind::BatchDrafted, Kind::BatchClosed, Entity::Batch),
 ];
 
 fn opening(kind: Kind) -> Option<&'static (Kind, Kind, Entity)> {
@@ -202,9 +205,9 @@ impl Scan {
         self.closed = header.kind == Kind::StreamClosed;
         if opening(header.kind).is_some() {
             self.open.insert(header.seq, *header);
-        } else if header.kind == Kind::StateDeferred {
+        } else if matches!(header.kind, Kind::StateDeferred | Kind::BatchExecuting) {
             if let Some(open) = self.open.get_mut(&header.subject.seq) {
-                open.status = Status::Deferred;
+                open.status = header.status;
             }
         } else if closing(header.kind) && header.subject.stream == stream {
             self.open.remove(&header.subject.seq);
@@ -245,6 +248,8 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
                 report.placed += 1;
                 place(recorder, &terminal)?
             }
+            // A batch in DRAFT outlives its process: whoever resumes the run goes on with it.
+            None if !may(*entity, opened.status, Status::Abandoned) => continue,
             None => {
                 match entity {
                     Entity::Run => report.runs.push(crate::RunId(id)),

@@ -1,7 +1,7 @@
 //! The sweep's rules as SQL over the index, `?1` the run. S4, S5 and S16 are generated from tables, not written by hand.
 
 use crate::model::check::{Need, STATE_ROWS};
-use crate::model::{Exit, Key, Status};
+use crate::model::{Exit, Key, Status, outcome};
 
 /// Which ended runs a rule leaves alone, because their work may still be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,54 +22,6 @@ pub(super) struct Rule {
 
 fn rule(id: &'static str, says: &'static str, exempt: Exempt, sql: impl Into<String>) -> Rule {
     Rule { id, says, exempt, sql: sql.into() }
-}
-
-/// One outcome and path: fields that it must have, fields that it may have. All others are forbidden.
-struct Pair(&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
-
-const FIELDS: [&str; 7] = ["sink", "error_digest", "fork_group", "expand_group", "join_group", "batch_id", "children"];
-
-const PAIRS: [Pair; 13] = [
-    Pair("SUCCESS", "default_flow", &["sink"], &[]),
-    Pair("SUCCESS", "gate_routed", &["sink"], &[]),
-    Pair("SUCCESS", "gate_discarded", &[], &[]),
-    Pair("SUCCESS", "filter_dropped", &[], &[]),
-    Pair("SUCCESS", "coalesced", &["join_group"], &["sink"]),
-    Pair("FAILURE", "on_error_routed", &["sink", "error_digest"], &[]),
-    Pair("FAILURE", "unrouted", &["error_digest"], &[]),
-    Pair("FAILURE", "quarantined_at_source", &["error_digest"], &["sink"]),
-    Pair("FAILURE", "sink_discarded", &["error_digest"], &[]),
-    Pair("TRANSIENT", "sink_fallback", &["sink", "error_digest"], &[]),
-    Pair("TRANSIENT", "fork_parent", &["fork_group", "children"], &[]),
-    Pair("TRANSIENT", "expand_parent", &["expand_group", "children"], &[]),
-    Pair("TRANSIENT", "batch_consumed", &["batch_id"], &[]),
-];
-
-fn illegal_pairs() -> String {
-    let legal: Vec<String> = PAIRS.iter().map(|p| format!("('{}', '{}')", p.0, p.1)).collect();
-    format!(
-        "SELECT token_id FROM outcomes WHERE run_id IS ?1 AND terminal = 1
-         AND (outcome IS NULL OR path IS NULL OR (outcome, path) NOT IN (VALUES {}))",
-        legal.join(", ")
-    )
-}
-
-fn wrong_fields() -> String {
-    let line = |path: &str, required: &[&str], optional: &[&str]| {
-        let wrong: Vec<String> = FIELDS
-            .iter()
-            .filter(|field| !optional.contains(field))
-            .map(|field| {
-                let missing = required.contains(field);
-                let test = if missing { "=" } else { "<>" };
-                format!("coalesce({field}, '') {test} ''")
-            })
-            .collect();
-        format!("SELECT token_id FROM outcomes WHERE run_id IS ?1 AND path = '{path}' AND ({})", wrong.join(" OR "))
-    };
-    let mut lines: Vec<String> = PAIRS.iter().map(|p| line(p.1, p.2, p.3)).collect();
-    lines.push(line("buffered", &["batch_id"], &[]));
-    lines.join(" UNION ALL ")
 }
 
 /// The column of the index that shows a field of the table of states.
@@ -134,8 +86,8 @@ pub(super) fn rules() -> Vec<Rule> {
         rule("S3", "an outcome that is neither terminal nor `buffered`", E::None,
             "SELECT token_id FROM outcomes WHERE run_id IS ?1 AND coalesce(terminal, 2) <> 1
              AND NOT (coalesce(terminal, 2) = 0 AND outcome IS NULL AND coalesce(path, '') = 'buffered')"),
-        rule("S4", "an outcome and path that do not belong together", E::None, illegal_pairs()),
-        rule("S5", "an outcome that lacks a field of its path, or has a forbidden one", E::None, wrong_fields()),
+        rule("S4", "an outcome and path that do not belong together", E::None, outcome::illegal_pairs_sql()),
+        rule("S5", "an outcome that lacks a field of its path, or has a forbidden one", E::None, outcome::wrong_fields_sql()),
         rule("S6", "an outcome that names a sink, but no COMPLETED state at a sink", E::None,
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.terminal = 1 AND o.sink IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM node_states s JOIN nodes n ON n.run_id = s.run_id AND n.node_id = s.node_id

@@ -338,6 +338,12 @@ impl Verifier<'_> {
             Kind::RunEnded => (Entity::Run, false),
             Kind::ActionPending => (Entity::Action, true),
             Kind::ActionClosed => (Entity::Action, false),
+            Kind::CallOpened => (Entity::Call, true),
+            Kind::CallClosed => (Entity::Call, false),
+            Kind::OperationOpened => (Entity::Operation, true),
+            Kind::OperationClosed => (Entity::Operation, false),
+            Kind::BatchDrafted => (Entity::Batch, true),
+            Kind::BatchExecuting | Kind::BatchClosed => (Entity::Batch, false),
             _ => return,
         };
         if opens {
