@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rusqlite::{Row, params};
@@ -46,11 +47,18 @@ impl Names {
 
     /// The whole id, as every column shows it.
     pub(super) fn id(&self, id: Id) -> String {
-        let stream = self.stream(id.stream);
-        match id.ord {
-            0 => format!("{stream}-{}", id.seq),
-            ord => format!("{stream}-{}.{ord}", id.seq),
+        let mut text = String::with_capacity(48);
+        match self.streams.get(&id.stream) {
+            Some((_, stream)) => text.push_str(stream),
+            None => text.push_str(&id.stream.text()),
         }
+        // A text takes every write.
+        let written = match id.ord {
+            0 => write!(text, "-{}", id.seq),
+            ord => write!(text, "-{}.{ord}", id.seq),
+        };
+        debug_assert!(written.is_ok());
+        text
     }
 
     /// The node's name that a stream's site stands for.

@@ -34,7 +34,7 @@ pub use store::{journal_mode, sqlite_version};
 
 pub(crate) use points::body_json;
 pub(crate) use project::nearest;
-pub(crate) use source::Source;
+pub(crate) use source::{Counted, Source};
 pub(crate) use store::failed;
 
 #[cfg(test)]

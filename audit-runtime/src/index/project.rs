@@ -139,7 +139,6 @@ pub(super) struct Projection {
 
 /// Where the projector stands in a stream.
 struct Standing {
-    n: i64,
     segment: u32,
     offset: u64,
     seq: u64,
@@ -176,16 +175,11 @@ impl Projection {
     fn pass(&mut self, layout: &Layout, budget: u64, seen: &mut dyn FnMut(u64)) -> Result<Progress, Failure> {
         let mut progress = Progress::default();
         for stream in layout.streams()? {
-            loop {
-                if progress.records >= budget {
-                    return Ok(Progress { behind: true, ..progress });
-                }
-                let (records, more) = self.batch(layout, stream)?;
-                progress.records += records;
-                seen(progress.records);
-                if !more {
-                    break;
-                }
+            let left = budget - progress.records;
+            let (records, more) = self.stream(layout, stream, left, &mut |n| seen(progress.records + n))?;
+            progress.records += records;
+            if more || progress.records >= budget {
+                return Ok(Progress { behind: true, ..progress });
             }
         }
         Ok(progress)
@@ -217,34 +211,57 @@ impl Projection {
         Ok(())
     }
 
-    /// One transaction of one stream: how many records it took, and whether more may follow.
-    fn batch(&mut self, layout: &Layout, stream: StreamId) -> Result<(u64, bool), Failure> {
+    /// Projects one stream, a transaction a batch: how many records it took, and whether more are known to follow.
+    fn stream(
+        &mut self,
+        layout: &Layout,
+        stream: StreamId,
+        budget: u64,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<(u64, bool), Failure> {
         let standing = standing(&self.store.conn, stream)?;
         if standing.as_ref().is_some_and(|s| s.done || !has_more(layout, stream, s)) {
             return Ok((0, false));
         }
+        let mut source: Option<Source> = None;
+        let mut taken = 0;
+        loop {
+            let (records, more) = self.batch(layout, stream, standing.as_ref(), &mut source, budget - taken)?;
+            taken += records;
+            seen(taken);
+            if !more || taken >= budget {
+                return Ok((taken, more));
+            }
+        }
+    }
+
+    /// One transaction. The source is opened by the first one and goes on in the next: a segment is read once.
+    fn batch(
+        &mut self,
+        layout: &Layout,
+        stream: StreamId,
+        standing: Option<&Standing>,
+        open: &mut Option<Source>,
+        budget: u64,
+    ) -> Result<(u64, bool), Failure> {
         let transaction = self.store.conn.unchecked_transaction()?;
         let sql = Sql::new(&transaction);
         let n = self.names.number(&sql, stream)?;
-        let at = match standing {
-            Some(standing) if standing.offset > 0 => standing,
-            _ => Standing { n, segment: 0, offset: SEGMENT_HEADER as u64, seq: 0, done: false },
-        };
-        let mut reader = Reader::from(layout, stream, at.segment, at.offset, at.seq)?;
         let limit = match self.limits.get(&stream) {
             Some(limit) => Some(*limit),
             None => settlement(&sql, &self.names.stream(stream))?,
         };
-        if let Some((segment, offset)) = limit {
-            reader.limit(segment, offset);
-        }
-        let mut source = Source::new(reader);
+        let source = match open {
+            Some(source) => source,
+            None => open.insert(source_at(layout, stream, standing, limit)?),
+        };
         let mut batch = Batch::new(has_orphans(&sql)?);
+        let size = BATCH.min(budget);
         let (mut taken, mut closed) = (0, false);
-        while taken < BATCH {
+        while taken < size {
             let Some(counted) = source.next()? else { break };
             closed |= counted.record.as_ref().is_ok_and(|record| record.header.kind == Kind::StreamClosed);
-            mark(&sql, at.n, &counted)?;
+            mark(&sql, n, &counted)?;
             let mut target = Target { sql: &sql, names: &mut self.names, batch: &mut batch, stream };
             match &counted.record {
                 Ok(record) => target.take(record)?,
@@ -254,16 +271,34 @@ impl Projection {
         }
         batch.flush(&sql, &self.names)?;
         let (segment, offset, seq) = source.position();
-        let more = taken == BATCH;
+        let more = taken == size;
         let done = !more && (closed || limit.is_some_and(|limit| (segment, offset) >= limit));
         sql.run(
             "UPDATE streams SET at_segment = ?2, at_offset = ?3, next_seq = ?4, done = ?5 WHERE n = ?1",
-            params![at.n, segment, whole(offset), whole(seq), done],
+            params![n, segment, whole(offset), whole(seq), done],
         )?;
         drop(sql);
         transaction.commit()?;
         Ok((taken, more))
     }
+}
+
+/// The journal from where the projector stopped, up to where a settlement ends it.
+fn source_at(
+    layout: &Layout,
+    stream: StreamId,
+    at: Option<&Standing>,
+    limit: Option<(u32, u64)>,
+) -> Result<Source, Error> {
+    let (segment, offset, seq) = match at {
+        Some(at) if at.offset > 0 => (at.segment, at.offset, at.seq),
+        _ => (0, SEGMENT_HEADER as u64, 0),
+    };
+    let mut reader = Reader::from(layout, stream, segment, offset, seq)?;
+    if let Some((segment, offset)) = limit {
+        reader.limit(segment, offset);
+    }
+    Ok(Source::new(reader))
 }
 
 /// What sort of unreadable: something of a later version is no fault, anything else is.
@@ -300,14 +335,13 @@ fn settlement(sql: &Sql<'_>, stream: &Arc<str>) -> Result<Option<(u32, u64)>, Fa
 }
 
 fn standing(conn: &Connection, stream: StreamId) -> Result<Option<Standing>, Failure> {
-    let sql = "SELECT n, at_segment, at_offset, next_seq, done FROM streams WHERE stream = ?1";
+    let sql = "SELECT at_segment, at_offset, next_seq, done FROM streams WHERE stream = ?1";
     let found = conn.query_row(sql, [stream.text()], |row| {
         Ok(Standing {
-            n: row.get(0)?,
-            segment: row.get(1)?,
-            offset: row.get::<_, i64>(2)?.unsigned_abs(),
-            seq: row.get::<_, i64>(3)?.unsigned_abs(),
-            done: row.get(4)?,
+            segment: row.get(0)?,
+            offset: row.get::<_, i64>(1)?.unsigned_abs(),
+            seq: row.get::<_, i64>(2)?.unsigned_abs(),
+            done: row.get(3)?,
         })
     });
     Ok(found.optional()?)
@@ -337,16 +371,12 @@ pub(super) fn is_current(conn: &Connection, layout: &Layout) -> Result<bool, Fai
         // What stands there may be a torn tail, which holds no record.
         if !at.done
             && has_more(layout, stream, &at)
-            && (at.offset == 0 || source(layout, stream, &at)?.next()?.is_some())
+            && (at.offset == 0 || source_at(layout, stream, Some(&at), None)?.next()?.is_some())
         {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-fn source(layout: &Layout, stream: StreamId, at: &Standing) -> Result<Source, Error> {
-    Ok(Source::new(Reader::from(layout, stream, at.segment, at.offset, at.seq)?))
 }
 
 /// Bytes of journal behind the positions, zero-filled space aside.

@@ -305,7 +305,7 @@ impl Trail {
     }
 
     fn explain_run(&self, run: Id) -> Result<Story, Error> {
-        let story = self.show(run, 0)?;
+        let story = self.show(run, 10)?;
         let view = &story.run;
         let name = view.name.as_deref().map_or_else(String::new, |name| format!(" `{name}`"));
         let mut told = vec![match view.started_at {
@@ -336,8 +336,7 @@ impl Trail {
             counts.abandoned,
             counts.open
         ));
-        let failures = self.show(run, 10)?.failures;
-        told.extend(failures.iter().map(|entry| {
+        told.extend(story.failures.iter().map(|entry| {
             let error = entry.error.as_deref().unwrap_or("outcome unknown");
             format!("{} `{}` {}: {error}", self.short_text(&entry.id), entry.node_name(), entry.status)
         }));

@@ -162,7 +162,7 @@ impl Trail {
     pub fn runs(&self) -> Result<Vec<RunView>, Error> {
         let mut runs = self.select_runs("ORDER BY started_at, run_id", [])?;
         for run in &mut runs {
-            run.counts = self.counts(Some(&run.id))?;
+            run.counts = total(&self.nodes(Some(&run.id))?);
         }
         Ok(runs)
     }
@@ -172,22 +172,29 @@ impl Trail {
     /// # Errors
     /// `AUD0601` when no run has this id.
     pub fn show(&self, run: Id, limit: u32) -> Result<RunStory, Error> {
-        let id = format!("{run:#}");
-        let found = self.select_runs("WHERE run_id = ?1", [&id])?.into_iter().next();
-        let Some(mut view) = found else {
-            return Err(Error::new(Code::UnknownId, format!("showing run {}", self.short(run))));
+        let mut view = self.run_view(run)?;
+        let id = view.id.clone();
+        let nodes = self.nodes(Some(&id))?;
+        view.counts = total(&nodes);
+        // Chosen by the index alone, then read: a run may have millions of entries.
+        let first = |what: &str| {
+            format!(
+                "WHERE s.key IN (SELECT key FROM node_states WHERE run_id = ?1 {what} ORDER BY key LIMIT ?2)
+                 ORDER BY s.opened_at, s.key"
+            )
         };
-        view.counts = self.counts(Some(&id))?;
-        let in_order = "ORDER BY s.opened_at, s.key LIMIT ?2";
         Ok(RunStory {
-            nodes: self.nodes(Some(&id))?,
-            entries: self.entries(&format!("WHERE s.run_id = ?1 {in_order}"), (&id, limit))?,
-            failures: self.entries(
-                &format!("WHERE s.run_id = ?1 AND s.status IN ('FAILED', 'ABANDONED') {in_order}"),
-                (&id, limit.min(10)),
-            )?,
+            nodes,
+            entries: self.entries(&first(""), (&id, limit))?,
+            failures: self.entries(&first("AND status IN ('FAILED', 'ABANDONED')"), (&id, limit.min(10)))?,
             run: view,
         })
+    }
+
+    /// One run without its counts.
+    pub(super) fn run_view(&self, run: Id) -> Result<RunView, Error> {
+        let found = self.select_runs("WHERE run_id = ?1", [format!("{run:#}")])?.into_iter().next();
+        found.ok_or_else(|| Error::new(Code::UnknownId, format!("showing run {}", self.short(run))))
     }
 
     /// Counts by node and exit, of one run or of all entries.
@@ -216,20 +223,6 @@ impl Trail {
         Ok(nodes.into_iter().map(|(_, node)| node).collect())
     }
 
-    fn counts(&self, run: Option<&str>) -> Result<Counts, Error> {
-        let mut total = Counts::default();
-        for node in self.nodes(run)? {
-            total.entries += node.counts.entries;
-            total.completed += node.counts.completed;
-            total.errored += node.counts.errored;
-            total.panicked += node.counts.panicked;
-            total.cancelled += node.counts.cancelled;
-            total.abandoned += node.counts.abandoned;
-            total.open += node.counts.open;
-        }
-        Ok(total)
-    }
-
     /// Runs that a condition selects, without their counts.
     pub(super) fn select_runs(&self, condition: &str, values: impl Params) -> Result<Vec<RunView>, Error> {
         let conn = &self.index.store.conn;
@@ -241,6 +234,21 @@ impl Trail {
         }
         Ok(runs)
     }
+}
+
+/// Counts of all nodes together.
+fn total(nodes: &[NodeCounts]) -> Counts {
+    let mut total = Counts::default();
+    for Counts { entries, completed, errored, panicked, cancelled, abandoned, open } in nodes.iter().map(|n| n.counts) {
+        total.entries += entries;
+        total.completed += completed;
+        total.errored += errored;
+        total.panicked += panicked;
+        total.cancelled += cancelled;
+        total.abandoned += abandoned;
+        total.open += open;
+    }
+    total
 }
 
 type Counted = (String, String, Option<String>, u64, i64);

@@ -1,5 +1,7 @@
 //! How long entries took, which were slowest, and which never ended.
 
+use std::collections::HashMap;
+
 use super::entry::Entry;
 use super::open::Trail;
 use crate::error::Error;
@@ -86,30 +88,25 @@ impl Trail {
     /// `AUD0601` when the run is unknown; what SQLite says.
     pub fn stats(&self, run: Option<Id>) -> Result<Stats, Error> {
         let run = match run {
-            Some(run) => Some(self.show(run, 0)?.run.id),
+            Some(run) => Some(self.run_view(run)?.id),
             None => None,
         };
         let conn = &self.index.store.conn;
         let sql = "SELECT coalesce(node_id, '(unnamed)'), duration_ns FROM node_states
-          WHERE duration_ns IS NOT NULL AND (?1 IS NULL OR run_id = ?1) ORDER BY 1";
+          WHERE duration_ns IS NOT NULL AND (?1 IS NULL OR run_id = ?1)";
         let mut statement = self.sql(conn.prepare(sql))?;
         let mut rows = self.sql(statement.query([&run]))?;
-        let mut nodes: Vec<(u64, Latency)> = Vec::new();
-        let mut current: Option<(String, Vec<u64>)> = None;
-        let mut finish = |done: Option<(String, Vec<u64>)>| {
-            if let Some((node, took)) = done {
-                nodes.push((took.iter().sum(), Latency::of(node, took)));
-            }
-        };
+        let mut took: HashMap<String, Vec<u64>> = HashMap::new();
         while let Some(row) = self.sql(rows.next())? {
-            let name: String = self.sql(row.get(0))?;
+            let name = self.sql(row.get_ref(0).and_then(|name| Ok(name.as_str()?)))?;
             let ns = self.sql(row.get::<_, i64>(1))?.unsigned_abs();
-            match &mut current {
-                Some((node, took)) if *node == name => took.push(ns),
-                _ => finish(current.replace((name, vec![ns]))),
+            match took.get_mut(name) {
+                Some(took) => took.push(ns),
+                None => drop(took.insert(name.to_owned(), vec![ns])),
             }
         }
-        finish(current);
+        let mut nodes: Vec<(u64, Latency)> =
+            took.into_iter().map(|(node, took)| (took.iter().sum(), Latency::of(node, took))).collect();
         nodes.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.node.cmp(&b.1.node)));
         let of_run = "(?1 IS NULL OR s.run_id = ?1)";
         let without_end = "s.status IN ('OPEN', 'DEFERRED', 'ABANDONED')";

@@ -42,7 +42,7 @@ impl Trail {
     pub fn sweep(&self, run: Option<Id>) -> Result<Sweep, Error> {
         let rules = rules();
         let runs = match run {
-            Some(run) => vec![self.show(run, 0)?.run],
+            Some(run) => vec![self.run_view(run)?],
             None => self.select_runs("ORDER BY started_at, run_id", [])?,
         };
         let mut sweep = Sweep { runs: runs.len() as u64, ..Sweep::default() };

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::error::Error;
-use crate::index::Source;
 use crate::index::json::Json;
+use crate::index::{Counted, Source};
 use crate::journal::{Layout, Reader};
 use crate::model::{Id, Key, Kind, Record, StreamId};
 
@@ -61,47 +61,25 @@ impl Tail {
         Ok(news.split_off(surplus))
     }
 
-    fn poll_stream(&mut self, stream: StreamId, kinds: &[Kind], keep: usize) -> Result<VecDeque<Told>, Error> {
+    fn poll_stream(&mut self, stream: StreamId, kinds: &[Kind], keep: usize) -> Result<Vec<Told>, Error> {
         let (segment, offset, seq) =
             self.places.get(&stream).copied().unwrap_or((0, crate::journal::frame::SEGMENT_HEADER as u64, 0));
         let mut source = Source::new(Reader::from(&self.layout, stream, segment, offset, seq)?);
-        let mut news: VecDeque<Told> = VecDeque::new();
+        let mut news: VecDeque<(Counted, Option<String>)> = VecDeque::new();
         let mut latest = 0;
         while let Some(counted) = source.next()? {
-            let id = Id::new(stream, counted.seq);
             // Records beside a group that waits for its commit are read again.
             if self.told.get(&stream).is_some_and(|told| counted.seq < *told) && !is_grouped(&counted.record) {
                 continue;
             }
             latest = latest.max(counted.seq + 1);
-            let told = match &counted.record {
-                Ok(record) => {
-                    let node = self.node_of(stream, record);
-                    if !kinds.is_empty() && !kinds.contains(&record.header.kind) {
-                        continue;
-                    }
-                    Told {
-                        id,
-                        event_type: record.header.kind.name(),
-                        wall_ns: record.header.wall_ns,
-                        line: with_node(record_json(stream, record), node.as_deref()),
-                        node,
-                    }
-                }
-                Err(_) if !kinds.is_empty() => continue,
-                Err(why) => Told {
-                    id,
-                    event_type: "UNREAD",
-                    wall_ns: news.back().map_or(0, |told| told.wall_ns),
-                    node: None,
-                    line: Json::object([
-                        ("event_type", "UNREAD".into()),
-                        ("id", format!("{id:#}").into()),
-                        ("why", why.to_string().into()),
-                    ]),
-                },
+            let (node, wanted) = match &counted.record {
+                Ok(record) => (self.node_of(stream, record), kinds.is_empty() || kinds.contains(&record.header.kind)),
+                Err(_) => (None, kinds.is_empty()),
             };
-            news.push_back(told);
+            if wanted {
+                news.push_back((counted, node));
+            }
             if news.len() > keep {
                 news.pop_front();
             }
@@ -109,7 +87,15 @@ impl Tail {
         self.places.insert(stream, source.position());
         let told = self.told.entry(stream).or_default();
         *told = latest.max(*told);
-        Ok(news)
+        let mut wall_ns = 0;
+        Ok(news
+            .into_iter()
+            .map(|(counted, node)| {
+                let told = tell(stream, &counted, node, wall_ns);
+                wall_ns = told.wall_ns;
+                told
+            })
+            .collect())
     }
 
     /// The node that a record is about; remembers sites and what is open.
@@ -135,6 +121,31 @@ impl Tail {
             Kind::StateClosed => self.nodes.remove(&header.subject),
             _ => self.nodes.get(&header.subject).or_else(|| self.nodes.get(&header.parent)).cloned(),
         }
+    }
+}
+
+/// One record as it is told; one that cannot be read stands at the time of the one before it.
+fn tell(stream: StreamId, counted: &Counted, node: Option<String>, before: i64) -> Told {
+    let id = Id::new(stream, counted.seq);
+    match &counted.record {
+        Ok(record) => Told {
+            id,
+            event_type: record.header.kind.name(),
+            wall_ns: record.header.wall_ns,
+            line: with_node(record_json(stream, record), node.as_deref()),
+            node,
+        },
+        Err(why) => Told {
+            id,
+            event_type: "UNREAD",
+            wall_ns: before,
+            node: None,
+            line: Json::object([
+                ("event_type", "UNREAD".into()),
+                ("id", format!("{id:#}").into()),
+                ("why", why.to_string().into()),
+            ]),
+        },
     }
 }
 
