@@ -1,3 +1,9 @@
-//! Workspace-level proofs: one file per promise, in `tests/`.
+//! Workspace-level proofs: one file per promise, in `tests/`. What they share stands here, because the child programs
+//! that are killed use it too.
 
 #![forbid(unsafe_code)]
+
+pub mod seed;
+pub mod storage;
+pub mod story;
+pub mod victim;

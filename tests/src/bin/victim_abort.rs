@@ -1,0 +1,7 @@
+//! The program that is killed, in a build whose panics abort.
+
+#![forbid(unsafe_code)]
+
+fn main() {
+    workspace_tests::victim::main();
+}

@@ -1,0 +1,56 @@
+//! The program that is killed. `victim COMMAND TRAIL …`; what it is told and does goes to its standard output, line by
+//! line, and into the file beside the trail, so that its killer can hold the trail against it.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `say` | what it says to its killer |
+//! | `calls` | the audited functions |
+//! | `work` | many threads at work until they are killed; a fixed script; opening alone |
+//! | `zoo` | ways to die |
+
+pub mod calls;
+pub mod say;
+mod work;
+mod zoo;
+
+use std::path::PathBuf;
+
+/// The words behind the program's name.
+pub struct Words(Vec<String>);
+
+impl Words {
+    /// The word at this place.
+    #[must_use]
+    pub fn text(&self, at: usize) -> &str {
+        self.0.get(at).map_or("", String::as_str)
+    }
+
+    /// The number at this place.
+    #[must_use]
+    pub fn number(&self, at: usize) -> u64 {
+        self.text(at).parse().unwrap_or(0)
+    }
+
+    /// The trail.
+    #[must_use]
+    pub fn trail(&self) -> PathBuf {
+        PathBuf::from(self.text(1))
+    }
+}
+
+/// Does what the command line says.
+pub fn main() {
+    let words = Words(std::env::args().skip(1).collect());
+    let done = match words.text(0) {
+        "work" => work::work(&words),
+        "script" => work::script(&words),
+        "settle" => work::settle(&words),
+        "crowd" => work::crowd(&words),
+        "die" => zoo::die(&words),
+        other => panic!("no command {other:?}"),
+    };
+    if let Err(error) = done {
+        println!("E {} {error}", error.code().text());
+        std::process::exit(3);
+    }
+}

@@ -1,0 +1,10 @@
+//! The promises, proven on whole processes and the real file system. Every harness here is also run against a build with
+//! a planted bug that it must find (`controls`).
+
+mod child;
+mod controls;
+mod crowd;
+mod forked;
+mod killed;
+mod recovery;
+mod zoo;
