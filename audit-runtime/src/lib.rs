@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod guard;
 pub mod index;
 pub mod journal;
+pub mod layer;
 pub mod ledger;
 pub mod recorder;
 #[doc(hidden)]
@@ -35,6 +36,7 @@ pub use context::{AuditContext, InAuditContext, audit_context};
 pub use error::{Code, Error};
 pub use evidence::Evidence;
 pub use guard::Guard;
+pub use layer::AuditLayer;
 pub use model::digest::{AuditDigest, Redacted};
 pub use model::{Durability, Exit, Id, RunId, Status, StreamId};
 pub use recorder::{Recorder, Run, RunHandle, RunSummary, Severity};

@@ -207,11 +207,13 @@ impl Recorder {
     /// kernel and its sync is asked for at once.
     pub(crate) fn close_dropped(&self, opened: &Opened, close: &CloseState<'_>) -> Result<(), Error> {
         let at_once = Opened { durability: Durability::Process, ..opened.clone() };
-        let pending = self.close_state(&at_once, close)?;
+        let Pending { journal, kept } = self.close_state(&at_once, close)?;
+        if let Some(kept) = kept.filter(|_| journal.is_kept()) {
+            self.0.observers.tell(&kept.header, &kept.body, self.stream());
+        }
         if opened.durability != Durability::Process {
             self.0.journal.sync_soon(&pending.journal);
         }
-        drop(pending);
         Ok(())
     }
 

@@ -18,7 +18,8 @@ mod sites;
 
 pub use entry::State;
 pub(crate) use entry::{CloseState, OpenState, Opened, Pending};
-pub use observer::{Observer, Seen};
+pub(crate) use observer::is_telling;
+pub use observer::{NotTaken, Observer, Seen};
 pub use point::Severity;
 pub(crate) use point::{Evidence, GapCount, Refused};
 pub use recovered::{Recovered, RecoveredStream};
@@ -52,6 +53,7 @@ pub(crate) struct Core {
     sites: Mutex<sites::Sites>,
     pub(crate) gaps: Arc<GapCount>,
     observers: observer::Observers,
+    when_closed: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
     closing: AtomicBool,
     /// This stream settles one that could not be marked: the next open has to read it.
     pub(crate) keep_unmarked: AtomicBool,
@@ -109,6 +111,7 @@ impl Recorder {
             sites: Mutex::new(sites::Sites::default()),
             gaps: parts.gaps,
             observers: observer::Observers::default(),
+            when_closed: Mutex::default(),
             closing: AtomicBool::new(false),
             keep_unmarked: AtomicBool::new(false),
             recovered: Mutex::new(Recovered::default()),
@@ -158,6 +161,21 @@ impl Recorder {
         self.0.observers.add(observer);
     }
 
+    /// Tells `observer` of nothing any more.
+    pub fn unobserve(&self, observer: &Arc<dyn Observer>) {
+        self.0.observers.remove(observer);
+    }
+
+    /// Counts records that somebody who reads the journal on an observer's behalf could not pass on.
+    pub(crate) fn count_observer_drops(&self, drops: u64) {
+        self.0.observers.count_drops(drops);
+    }
+
+    /// Calls `then` once the stream has been closed.
+    pub(crate) fn when_closed(&self, then: impl FnOnce() + Send + 'static) {
+        self.0.when_closed.lock().push(Box::new(then));
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.0.closing.load(Ordering::Relaxed)
     }
@@ -196,6 +214,8 @@ impl Recorder {
             // that they are abandoned; the journal's own count knows those too that came in while it was closing.
             drop(crate::journal::layout::mark_ended(&self.0.layout, self.stream(), "closed"));
         }
+        let followers = std::mem::take(&mut *self.0.when_closed.lock());
+        followers.into_iter().for_each(|then| then());
         closed
     }
 
@@ -211,11 +231,16 @@ impl Recorder {
 
     /// Appends a record that stands for itself and returns when its durability is reached.
     pub(crate) fn point(&self, mut header: Header, body: &[u8]) -> Result<u64, Error> {
-        let pending = self.0.journal.append(&mut header, body, Purpose::Point)?;
-        let seq = header.seq;
-        self.0.journal.wait(pending)?;
+        self.point_untold(&mut header, body)?;
         self.0.observers.tell(&header, body, self.stream());
-        Ok(seq)
+        Ok(header.seq)
+    }
+
+    /// As [`point`](Self::point), for places where an observer must not be called: one that panics inside a panic hook
+    /// would abort the process.
+    pub(crate) fn point_untold(&self, header: &mut Header, body: &[u8]) -> Result<(), Error> {
+        let pending = self.0.journal.append(header, body, Purpose::Point)?;
+        self.0.journal.wait(pending)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Observers see acknowledged records only, so telemetry can never claim more than the evidence. One that panics is
-//! counted and costs nobody else anything.
+//! Observers see acknowledged records only, so telemetry can never claim more than the evidence. One that fails, be it
+//! by a panic, is counted and costs nobody else anything.
 
+use super::RunSummary;
 use crate::model::record::Header;
 use crate::model::{Id, StreamId};
 use parking_lot::RwLock;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,10 +21,33 @@ pub struct Seen<'a> {
     pub body: &'a [u8],
 }
 
-/// Something that is told of acknowledged records: a mirror, metrics.
+/// An observer could not take a record, because its queue is full for example. It is counted in
+/// [`Health::observer_drops`](super::Health::observer_drops).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotTaken;
+
+/// Something that is told of acknowledged records: a mirror, metrics. What it records itself while it is told of one is
+/// told to nobody.
 pub trait Observer: Send + Sync {
     /// One record is acknowledged. Called on the thread that wrote it; must not block.
-    fn seen(&self, record: Seen<'_>);
+    ///
+    /// # Errors
+    /// [`NotTaken`] when the observer goes without this record.
+    fn seen(&self, record: Seen<'_>) -> Result<(), NotTaken>;
+
+    /// The end of a run is acknowledged.
+    fn run_ended(&self, summary: &RunSummary) {
+        let _ = summary;
+    }
+}
+
+thread_local! {
+    static TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is inside an observer: what happens there is no part of the program that is audited.
+pub(crate) fn is_telling() -> bool {
+    TELLING.try_with(Cell::get).unwrap_or(false)
 }
 
 #[derive(Default)]
@@ -38,8 +63,18 @@ impl Observers {
         self.any.store(true, Ordering::Release);
     }
 
+    pub(super) fn remove(&self, observer: &Arc<dyn Observer>) {
+        let mut list = self.list.write();
+        list.retain(|other| !Arc::ptr_eq(other, observer));
+        self.any.store(!list.is_empty(), Ordering::Release);
+    }
+
     pub(super) fn drops(&self) -> u64 {
         self.drops.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_drops(&self, drops: u64) {
+        self.drops.fetch_add(drops, Ordering::Relaxed);
     }
 
     pub(super) fn any(&self) -> bool {
@@ -47,15 +82,27 @@ impl Observers {
     }
 
     pub(super) fn tell(&self, header: &Header, body: &[u8], stream: StreamId) {
-        if !self.any() {
+        let seen = Seen { id: Id::new(stream, header.seq), header, body };
+        self.each(|observer| observer.seen(seen));
+    }
+
+    pub(super) fn run_ended(&self, summary: &RunSummary) {
+        self.each(|observer| {
+            observer.run_ended(summary);
+            Ok(())
+        });
+    }
+
+    fn each(&self, tell: impl Fn(&dyn Observer) -> Result<(), NotTaken>) {
+        if !self.any() || TELLING.try_with(|telling| telling.replace(true)).unwrap_or(true) {
             return;
         }
-        let seen = Seen { id: Id::new(stream, header.seq), header, body };
         let observers = self.list.read().clone();
         for observer in observers {
-            if catch_unwind(AssertUnwindSafe(|| observer.seen(seen))).is_err() {
-                self.drops.fetch_add(1, Ordering::Relaxed);
+            if !matches!(catch_unwind(AssertUnwindSafe(|| tell(&*observer))), Ok(Ok(()))) {
+                self.count_drops(1);
             }
         }
+        let _told = TELLING.try_with(|telling| telling.set(false));
     }
 }

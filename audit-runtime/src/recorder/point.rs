@@ -2,13 +2,13 @@
 
 use super::Recorder;
 use crate::error::{Code, Error};
-use crate::journal::Purpose;
 use crate::model::cbor::Value;
 use crate::model::digest::Slot;
 use crate::model::status::coded;
 use crate::model::{BodyWriter, Durability, Id, Key, Kind, RunId};
 use crate::site::Site;
 use parking_lot::Mutex;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,6 +66,42 @@ fn texts<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> Value {
     Value::Array(items.into_iter().map(|item| Value::Text(item.as_ref().to_owned())).collect())
 }
 
+/// Names that our own fields have where a record is printed as one line.
+const HEADER_NAMES: &[&str] = &[
+    "event_type",
+    "kind",
+    "id",
+    "seq",
+    "at",
+    "wall_ns",
+    "mono_ns",
+    "run",
+    "subject",
+    "parent",
+    "status",
+    "exit",
+    "durability",
+    "attempt",
+    "duration_ns",
+    "stream",
+    "site",
+    "flags",
+];
+
+/// The name under which a caller's field is kept: one that is named like a field of ours gets a prefix, so that nobody
+/// can take it for ours.
+pub(crate) fn field_name(name: &str) -> Cow<'_, str> {
+    let ours = HEADER_NAMES.contains(&name) || Key::ALL.iter().any(|key| key.name() == name);
+    if ours { Cow::Owned(format!("user.{name}")) } else { Cow::Borrowed(name) }
+}
+
+/// Fields of a caller.
+fn fields(given: &[(&str, &str)]) -> Value {
+    let names: Vec<_> = given.iter().map(|(name, _)| field_name(name)).collect();
+    let pairs: Vec<_> = names.iter().zip(given).map(|(name, (_, text))| (&**name, *text)).collect();
+    text_map(&pairs)
+}
+
 /// An encoded map from names to texts.
 pub(crate) fn text_map(pairs: &[(&str, &str)]) -> Value {
     Value::Map(pairs.iter().map(|(k, v)| (Value::Text((*k).to_owned()), Value::Text((*v).to_owned()))).collect())
@@ -90,9 +126,13 @@ impl Recorder {
         }
         let mut body = BodyWriter::new();
         body.uint(Key::Count, count).value(Key::Sites, &texts(sites.iter()));
-        let written = self.0.journal.append(&mut self.header(Kind::Gap), &body.finish(), Purpose::Point);
-        match written.and_then(|pending| self.0.journal.wait(pending)) {
-            Ok(()) => sites.clear(),
+        let (mut header, body) = (self.header(Kind::Gap), body.finish());
+        match self.point_untold(&mut header, &body) {
+            Ok(()) => {
+                sites.clear();
+                drop(sites);
+                self.0.observers.tell(&header, &body, self.stream());
+            }
             Err(_) => drop(gaps.count.fetch_add(count, Ordering::AcqRel)),
         }
     }
@@ -120,10 +160,11 @@ impl Recorder {
         let mut body = BodyWriter::new();
         body.text(Key::Message, message).text(Key::Location, location);
         body.maybe(Key::Thread, std::thread::current().name());
-        drop(self.point(header, &body.finish()));
+        drop(self.point_untold(&mut header, &body.finish()));
     }
 
-    /// An ordinary tracing event that happened inside an audited call.
+    /// An ordinary tracing event that happened inside an audited call; the texts are scrubbed already. It came from an
+    /// observer's side, and goes back to none.
     pub(crate) fn evidence(&self, run: RunId, state: Id, event: &Evidence<'_>) {
         let mut header = self.header(Kind::Evidence);
         header.run = run;
@@ -131,9 +172,9 @@ impl Recorder {
         let mut body = BodyWriter::new();
         body.text(Key::Level, event.level).text(Key::Target, event.target).maybe(Key::Message, event.message);
         if !event.fields.is_empty() {
-            body.value(Key::Fields, &text_map(event.fields));
+            body.value(Key::Fields, &fields(event.fields));
         }
-        drop(self.point(header, &body.finish()));
+        drop(self.point_untold(&mut header, &body.finish()));
     }
 
     /// Entries that ran before any recorder was installed, and where.
@@ -149,7 +190,7 @@ impl Recorder {
         (run, state): (RunId, Id),
         kind: &str,
         severity: Severity,
-        fields: &[(&str, &str)],
+        given: &[(&str, &str)],
     ) -> Result<Id, Error> {
         if kind.trim().is_empty() {
             return Err(Error::new(Code::MissingField, "writing a note").detail("kind"));
@@ -160,7 +201,7 @@ impl Recorder {
         header.run = run;
         header.parent = state;
         let mut body = BodyWriter::new();
-        body.text(Key::NoteKind, kind).text(Key::Severity, severity.name()).value(Key::Fields, &text_map(fields));
+        body.text(Key::NoteKind, kind).text(Key::Severity, severity.name()).value(Key::Fields, &fields(given));
         let seq = self.point(header, &body.finish())?;
         Ok(Id::new(self.stream(), seq))
     }

@@ -208,7 +208,7 @@ impl Run {
             let error = Error::new(Code::RunHasOpenWork, format!("finishing run {}", self.id));
             return Err(Unfinished { error: error.detail(format!("{open} open")), run: self });
         }
-        match self.end(summary.status, None, &summary.total()) {
+        match self.end(None, &summary) {
             Ok(()) => Ok(summary),
             Err(error) => Err(Unfinished { run: self, error }),
         }
@@ -233,11 +233,12 @@ impl Run {
     fn end_as(mut self, status: Status, reason: &str) -> Result<RunSummary, Error> {
         let summary = self.summary_as(status, self.counts());
         let reason = crate::model::scrub::scrub_error_text(reason);
-        self.end(status, Some(&reason), &summary.total())?;
+        self.end(Some(&reason), &summary)?;
         Ok(summary)
     }
 
-    fn end(&mut self, status: Status, reason: Option<&str>, total: &Counts) -> Result<(), Error> {
+    fn end(&mut self, reason: Option<&str>, summary: &RunSummary) -> Result<(), Error> {
+        let status = summary.status;
         let recorder = self.recorder.clone();
         self.ended = true;
         let mut header = recorder.header(Kind::RunEnded);
@@ -248,7 +249,7 @@ impl Run {
         header.subject = self.id.0;
         header.duration_ns = header.mono_ns.saturating_sub(self.started_ns);
         let mut body = BodyWriter::new();
-        body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(total));
+        body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(&summary.total()));
         let body = body.finish();
         let journal = &recorder.0.journal;
         let written = journal.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
@@ -261,6 +262,7 @@ impl Run {
         match written {
             Ok(()) => {
                 recorder.0.observers.tell(&header, &body, recorder.stream());
+                recorder.0.observers.run_ended(summary);
                 Ok(())
             }
             Err(failure) => {
@@ -286,10 +288,9 @@ fn counts_value(total: &Counts) -> Value {
 impl Drop for Run {
     fn drop(&mut self) {
         if !self.ended && self.recorder.0.journal.is_ours() {
-            let mut total = Counts::default();
-            self.counts().iter().for_each(|node| total.add(&node.counts));
+            let summary = self.summary_as(Status::Failed, self.counts());
             // The failure is in the poison slot; a drop has nobody to tell.
-            drop(self.end(Status::Failed, Some("unfinished"), &total));
+            drop(self.end(Some("unfinished"), &summary));
         }
     }
 }

@@ -142,8 +142,9 @@ impl Builder {
         self
     }
 
-    /// Also writes every acknowledged record as one JSON line to this file. A convenience for people and log shippers,
-    /// never evidence.
+    /// Also appends every acknowledged record of this process as one JSON line to this file, in the form of
+    /// `audited tail --json`. A convenience for people and log shippers, never evidence: a line that cannot be written is
+    /// counted in [`Health::observer_drops`](crate::recorder::Health::observer_drops) and recording goes on.
     pub fn mirror(mut self, file: impl AsRef<Path>) -> Builder {
         self.mirror = Some(file.as_ref().to_owned());
         self

@@ -6,10 +6,12 @@
 //! | `open` | one recorder for each trail in a process |
 //! | `recovery` | what dead processes left open is closed as ABANDONED |
 //! | `install` | a recorder for the whole process |
+//! | `mirror` | acknowledged records as JSON lines in a file, for people and log shippers |
 //! | `patrol` | the thread that looks for dead streams while we live |
 
 mod builder;
 mod install;
+mod mirror;
 mod open;
 mod patrol;
 mod recovery;

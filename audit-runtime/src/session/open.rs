@@ -1,7 +1,7 @@
 //! One recorder for each trail in a process: a second open returns the same one.
 
 use super::builder::Builder;
-use super::{patrol, recovery};
+use super::{mirror, patrol, recovery};
 use crate::error::{Code, Error};
 use crate::journal::owner::{Owner, boot_id, check_locks};
 use crate::journal::spool::Spool;
@@ -92,6 +92,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
     let recovered = recovery::recover(&recorder)?;
     recorder.0.note_recovered(recovered);
     patrol::start(&recorder, builder);
+    mirror::start(&recorder, builder);
     Ok(recorder)
 }
 

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::index::json::Json;
 use crate::index::{Counted, Source};
 use crate::journal::{Layout, Reader};
-use crate::model::{Id, Key, Kind, Record, StreamId};
+use crate::model::{Durability, Id, Key, Kind, Record, StreamId};
 
 use super::text;
 
@@ -19,6 +19,8 @@ pub struct Told {
     pub event_type: &'static str,
     /// Wall time, ns.
     pub wall_ns: i64,
+    /// The durability that was promised for it.
+    pub durability: Durability,
     /// Name of the node it is about, where one is.
     pub node: Option<String>,
     /// The record in one line.
@@ -61,7 +63,8 @@ impl Tail {
         Ok(news.split_off(surplus))
     }
 
-    fn poll_stream(&mut self, stream: StreamId, kinds: &[Kind], keep: usize) -> Result<Vec<Told>, Error> {
+    /// As [`poll`](Self::poll), for one stream.
+    pub(crate) fn poll_stream(&mut self, stream: StreamId, kinds: &[Kind], keep: usize) -> Result<Vec<Told>, Error> {
         let (segment, offset, seq) =
             self.places.get(&stream).copied().unwrap_or((0, crate::journal::frame::SEGMENT_HEADER as u64, 0));
         let mut source = Source::new(Reader::from(&self.layout, stream, segment, offset, seq)?);
@@ -132,6 +135,7 @@ fn tell(stream: StreamId, counted: &Counted, node: Option<String>, before: i64) 
             id,
             event_type: record.header.kind.name(),
             wall_ns: record.header.wall_ns,
+            durability: record.header.durability,
             line: with_node(record_json(stream, record), node.as_deref()),
             node,
         },
@@ -139,6 +143,7 @@ fn tell(stream: StreamId, counted: &Counted, node: Option<String>, before: i64) 
             id,
             event_type: "UNREAD",
             wall_ns: before,
+            durability: Durability::Process,
             node: None,
             line: Json::object([
                 ("event_type", "UNREAD".into()),
