@@ -212,7 +212,7 @@ impl Recorder {
             self.0.observers.tell(&kept.header, &kept.body, self.stream());
         }
         if opened.durability != Durability::Process {
-            self.0.journal.sync_soon(&pending.journal);
+            self.0.journal.sync_soon(&journal);
         }
         Ok(())
     }

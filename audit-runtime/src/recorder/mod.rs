@@ -215,7 +215,10 @@ impl Recorder {
             drop(crate::journal::layout::mark_ended(&self.0.layout, self.stream(), "closed"));
         }
         let followers = std::mem::take(&mut *self.0.when_closed.lock());
-        followers.into_iter().for_each(|then| then());
+        // A forked child has none of the threads that these wait for.
+        if self.0.journal.is_ours() {
+            followers.into_iter().for_each(|then| then());
+        }
         closed
     }
 

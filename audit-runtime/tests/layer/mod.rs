@@ -4,5 +4,5 @@ mod evidence;
 mod mirror_file;
 mod observers;
 mod program;
-mod set_ups;
+mod the_seven_set_ups;
 mod trail;

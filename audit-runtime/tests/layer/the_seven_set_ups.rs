@@ -99,7 +99,7 @@ fn the_program() {
     println!("classical {}", count.load(Ordering::Relaxed));
 }
 
-const ENTRY: &str = "layer::set_ups::the_program";
+const ENTRY: &str = "layer::the_seven_set_ups::the_program";
 
 /// A hundred of a hundred are recorded here; the classical layer has `classical` of them.
 fn shows(set_up: &str, classical: usize) {

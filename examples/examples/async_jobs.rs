@@ -1,0 +1,193 @@
+//! Async work that ends in every way it can: in time, too late, cancelled by `select!`, aborted, by a panic, after
+//! retries. Each entry has exactly one end in the trail, also where the program never hears of it again.
+//!
+//! ```text
+//! settle_day ─┬─ rates ── quote ×2 (select!: the slower one is cancelled)
+//!             ├─ charge ×3 (two errors, then success)
+//!             ├─ report (timeout: cancelled in the middle of `render`)
+//!             ├─ upload (spawned, then aborted)
+//!             ├─ poisoned (spawned, panics)
+//!             └─ notify ×5 (spawned, in the context of their caller)
+//! ```
+//!
+//! ```text
+//! cargo run --release --example async_jobs
+//! ```
+
+#![forbid(unsafe_code)]
+
+use audit_runtime::{AuditLayer, InAuditContext, audited};
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::{info, warn};
+use tracing_subscriber::prelude::*;
+
+/// Why a job did not get through.
+#[derive(Debug)]
+enum Fault {
+    Declined(u32),
+    TooLate,
+    Gone,
+    Audit(audit_runtime::Error),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Declined(attempt) => write!(f, "attempt {attempt} was declined"),
+            Fault::TooLate => f.write_str("there was no time left"),
+            Fault::Gone => f.write_str("the other side is gone"),
+            Fault::Audit(cause) => write!(f, "the audit refused: {cause}"),
+        }
+    }
+}
+
+impl Error for Fault {}
+
+impl From<audit_runtime::Error> for Fault {
+    fn from(error: audit_runtime::Error) -> Fault {
+        Fault::Audit(error)
+    }
+}
+
+/// Stands for a service that answers after this long, or never.
+async fn answer_after(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[audited(node = "quote", record(source = source))]
+async fn quote(source: &str, time: Option<Duration>) -> Result<f64, Fault> {
+    answer_after(time).await;
+    Ok(1.08)
+}
+
+/// Asks two sources; the one that does not answer first is dropped where it waits.
+#[audited(node = "rates")]
+async fn rates() -> Result<f64, Fault> {
+    tokio::select! {
+        rate = quote("primary", Some(Duration::from_millis(2))) => rate,
+        rate = quote("mirror", None) => rate,
+    }
+}
+
+#[audited(node = "charge", attempt = nth, digest(amount))]
+async fn charge(amount: u64, nth: u32) -> Result<u64, Fault> {
+    answer_after(Some(Duration::from_millis(1))).await;
+    if nth < 2 { Err(Fault::Declined(nth)) } else { Ok(amount) }
+}
+
+#[audited(node = "charge with retries")]
+async fn charge_with_retries(amount: u64) -> Result<u64, Fault> {
+    let mut nth = 0;
+    loop {
+        match charge(amount, nth).await {
+            Err(Fault::Declined(_)) if nth < 4 => {
+                // An ordinary event inside an audited call: the layer keeps it as evidence.
+                warn!(nth, "declined, once more");
+                nth += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[audited(node = "render")]
+async fn render() -> Result<String, Fault> {
+    answer_after(None).await;
+    Ok("report".to_owned())
+}
+
+/// Gives up; the entry inside is recorded as cancelled, this one as failed.
+#[audited(node = "report")]
+async fn report() -> Result<String, Fault> {
+    timeout(Duration::from_millis(5), render()).await.map_err(|_| Fault::TooLate)?
+}
+
+#[audited(node = "upload")]
+async fn upload(started: oneshot::Sender<()>) -> Result<(), Fault> {
+    started.send(()).map_err(|()| Fault::Gone)?;
+    answer_after(None).await;
+    Ok(())
+}
+
+#[audited(node = "poisoned")]
+async fn poisoned() -> Result<(), Fault> {
+    tokio::task::yield_now().await;
+    panic!("a job that does not know what to do")
+}
+
+#[audited(node = "notify", record(customer = customer))]
+async fn notify(customer: u32) -> Result<u32, Fault> {
+    answer_after(Some(Duration::from_millis(1))).await;
+    info!(customer, "told");
+    Ok(customer)
+}
+
+/// What became of the jobs, as the program itself saw it.
+struct Day {
+    rate: f64,
+    charged: u64,
+    notified: usize,
+    report: String,
+    upload: String,
+    poisoned: String,
+}
+
+#[audited(node = "settle the day")]
+async fn settle_day() -> Result<Day, Fault> {
+    let rate = rates().await?;
+    let charged = charge_with_retries(250).await?;
+    let report = report().await.map_or_else(|fault| fault.to_string(), |text| text);
+
+    let (started, has_started) = oneshot::channel();
+    let uploading = tokio::spawn(upload(started).in_audit_context());
+    has_started.await.map_err(|_| Fault::Gone)?;
+    uploading.abort();
+    let upload = uploading.await.map_or_else(|end| end.to_string(), |_| "done".to_owned());
+
+    let poisoned = tokio::spawn(poisoned().in_audit_context()).await;
+    let poisoned = poisoned.map_or_else(|end| if end.is_panic() { "panicked" } else { "cancelled" }, |_| "done");
+
+    let mut told = JoinSet::new();
+    (0..5).for_each(|customer| drop(told.spawn(notify(customer).in_audit_context())));
+    let notified = told.join_all().await.into_iter().filter(Result::is_ok).count();
+    Ok(Day { rate, charged, notified, report, upload, poisoned: poisoned.to_owned() })
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let trail = std::env::args().nth(1).unwrap_or_else(|| "target/trails/async_jobs".to_owned());
+    // The one line for a program that already uses `tracing`; the guard closes the stream at the end.
+    let layer = AuditLayer::open(&trail)?;
+    let (recorder, guard) = (layer.recorder().clone(), layer.guard());
+    tracing_subscriber::registry().with(layer).init();
+    print!("{}", recorder.recovered());
+
+    let run = recorder.begin_run("settling the day")?;
+    println!("run {} on {trail}", run.id());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    let day = runtime.block_on(run.scope_async(settle_day()))?;
+    drop(runtime);
+    println!("\nrate {}, charged {}, {} customers told", day.rate, day.charged, day.notified);
+    println!("report: {}; upload: {}; poisoned: {}", day.report, day.upload, day.poisoned);
+
+    let id = run.id();
+    println!("\n{}", run.finish()?);
+    look_further(Path::new(&trail), &id.to_string());
+    guard.close()?;
+    Ok(())
+}
+
+fn look_further(trail: &Path, run: &str) {
+    let trail = trail.display();
+    println!("look further:");
+    println!("  cargo run --release -p audited-cli -- --trail {trail} show {run}");
+    println!("  cargo run --release -p audited-cli -- --trail {trail} tail --json");
+    println!("  cargo run --release -p audited-cli -- --trail {trail} sweep");
+}
