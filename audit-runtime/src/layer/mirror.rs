@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ use tracing::{Level, Metadata, event, info_span};
 
 use super::evidence::Evidence;
 use crate::model::{Header, Id, Key, Kind, Record};
-use crate::recorder::{NotTaken, Observer, Recorder, RunSummary, Seen};
+use crate::recorder::{Observer, Recorder, RunSummary, Seen};
 
 /// Target of everything that is mirrored.
 pub(super) const TARGET: &str = "audited";
@@ -55,6 +56,7 @@ pub(super) struct Mirror {
     print_summary: bool,
     /// Ids, not spans: a span would hold its subscriber, which holds us.
     open: Mutex<HashMap<Id, Mirrored>>,
+    drops: AtomicU64,
 }
 
 impl Mirror {
@@ -72,6 +74,7 @@ impl Mirror {
             kept_events,
             print_summary,
             open: Mutex::default(),
+            drops: AtomicU64::new(0),
         }
     }
 
@@ -90,9 +93,10 @@ impl Mirror {
         mirrored.or_else(|| home.current_span().id().cloned())
     }
 
-    fn opened(&self, home: &Dispatch, seen: Seen<'_>) -> Result<(), NotTaken> {
+    fn opened(&self, home: &Dispatch, seen: Seen<'_>) {
         if self.open.lock().len() >= OPEN_SPANS {
-            return Err(NotTaken);
+            self.drops.fetch_add(1, Ordering::Relaxed);
+            return;
         }
         let header = seen.header;
         let parent = self.parent(home, header);
@@ -114,7 +118,6 @@ impl Mirror {
             let mirrored = Mirrored { span: home.clone_span(&id), metadata, run: header.run.0 };
             self.open.lock().insert(seen.id, mirrored);
         }
-        Ok(())
     }
 
     fn closed(&self, home: &Dispatch, seen: Seen<'_>) {
@@ -166,9 +169,9 @@ impl Mirror {
         }
     }
 
-    fn mirror(&self, home: &Dispatch, seen: Seen<'_>) -> Result<(), NotTaken> {
+    fn mirror(&self, home: &Dispatch, seen: Seen<'_>) {
         match seen.header.kind {
-            Kind::RunStarted | Kind::StateOpened => return self.opened(home, seen),
+            Kind::RunStarted | Kind::StateOpened => self.opened(home, seen),
             Kind::StateClosed => self.closed(home, seen),
             Kind::RunEnded => {
                 self.closed(home, seen);
@@ -177,18 +180,22 @@ impl Mirror {
             Kind::Note | Kind::Refusal | Kind::Gap | Kind::Uninstalled => self.point(home, seen),
             _ => {}
         }
-        Ok(())
     }
 }
 
 impl Observer for Mirror {
-    fn seen(&self, seen: Seen<'_>) -> Result<(), NotTaken> {
+    fn seen(&self, seen: Seen<'_>) {
         if seen.header.kind == Kind::StateClosed {
             self.evidence.ended(&self.recorder, seen.header.run, seen.header.subject, self.kept_events);
         }
         // A subscriber that is gone needs no mirror.
-        let Some(home) = self.home.dispatch() else { return Ok(()) };
-        dispatcher::with_default(&home, || self.mirror(&home, seen))
+        if let Some(home) = self.home.dispatch() {
+            dispatcher::with_default(&home, || self.mirror(&home, seen));
+        }
+    }
+
+    fn drops(&self) -> u64 {
+        self.drops.load(Ordering::Relaxed)
     }
 
     fn run_ended(&self, summary: &RunSummary) {

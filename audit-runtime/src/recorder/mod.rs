@@ -19,7 +19,7 @@ mod sites;
 pub use entry::State;
 pub(crate) use entry::{CloseState, OpenState, Opened, Pending};
 pub(crate) use observer::is_telling;
-pub use observer::{NotTaken, Observer, Seen};
+pub use observer::{Observer, Seen};
 pub use point::Severity;
 pub(crate) use point::{Evidence, GapCount, Refused};
 pub use recovered::{Recovered, RecoveredStream};
@@ -92,7 +92,7 @@ pub struct Health {
     pub poison: Option<Error>,
     /// Entries that began and have not ended.
     pub open: usize,
-    /// Deliveries to observers that failed.
+    /// Records that observers, mirrors among them, did not take or failed at.
     pub observer_drops: u64,
 }
 

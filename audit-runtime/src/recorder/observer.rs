@@ -21,19 +21,17 @@ pub struct Seen<'a> {
     pub body: &'a [u8],
 }
 
-/// An observer could not take a record, because its queue is full for example. It is counted in
-/// [`Health::observer_drops`](super::Health::observer_drops).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotTaken;
-
 /// Something that is told of acknowledged records: a mirror, metrics. What it records itself while it is told of one is
 /// told to nobody.
 pub trait Observer: Send + Sync {
     /// One record is acknowledged. Called on the thread that wrote it; must not block.
-    ///
-    /// # Errors
-    /// [`NotTaken`] when the observer goes without this record.
-    fn seen(&self, record: Seen<'_>) -> Result<(), NotTaken>;
+    fn seen(&self, record: Seen<'_>);
+
+    /// How many records it could not take, because its queue was full for example; part of
+    /// [`Health::observer_drops`](super::Health::observer_drops).
+    fn drops(&self) -> u64 {
+        0
+    }
 
     /// The end of a run is acknowledged.
     fn run_ended(&self, summary: &RunSummary) {
@@ -65,12 +63,17 @@ impl Observers {
 
     pub(super) fn remove(&self, observer: &Arc<dyn Observer>) {
         let mut list = self.list.write();
+        let before = list.len();
         list.retain(|other| !Arc::ptr_eq(other, observer));
+        if list.len() < before {
+            self.count_drops(observer.drops());
+        }
         self.any.store(!list.is_empty(), Ordering::Release);
     }
 
     pub(super) fn drops(&self) -> u64 {
-        self.drops.load(Ordering::Relaxed)
+        let theirs: u64 = self.list.read().iter().map(|observer| observer.drops()).sum();
+        self.drops.load(Ordering::Relaxed) + theirs
     }
 
     pub(super) fn count_drops(&self, drops: u64) {
@@ -87,19 +90,16 @@ impl Observers {
     }
 
     pub(super) fn run_ended(&self, summary: &RunSummary) {
-        self.each(|observer| {
-            observer.run_ended(summary);
-            Ok(())
-        });
+        self.each(|observer| observer.run_ended(summary));
     }
 
-    fn each(&self, tell: impl Fn(&dyn Observer) -> Result<(), NotTaken>) {
+    fn each(&self, tell: impl Fn(&dyn Observer)) {
         if !self.any() || TELLING.try_with(|telling| telling.replace(true)).unwrap_or(true) {
             return;
         }
         let observers = self.list.read().clone();
         for observer in observers {
-            if !matches!(catch_unwind(AssertUnwindSafe(|| tell(&*observer))), Ok(Ok(()))) {
+            if catch_unwind(AssertUnwindSafe(|| tell(&*observer))).is_err() {
                 self.count_drops(1);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{program, trail};
 use audit_runtime::model::{Header, Kind};
-use audit_runtime::recorder::{NotTaken, Observer, Seen};
+use audit_runtime::recorder::{Observer, Seen};
 use audit_runtime::{Recorder, audited};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -100,23 +100,26 @@ impl Exporter {
         Exporter { queue, _far_behind: Mutex::new(receiver), dropped: AtomicU64::new(0) }
     }
 
-    fn export(&self, n: u64) -> Result<(), NotTaken> {
-        self.queue.try_send(n).map_err(|_| {
+    fn export(&self, n: u64) {
+        if self.queue.try_send(n).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            NotTaken
-        })
+        }
     }
 }
 
 impl<S: Subscriber> Layer<S> for Exporter {
     fn on_new_span(&self, _: &span::Attributes<'_>, id: &span::Id, _: Context<'_, S>) {
-        let _counted = self.export(id.into_u64());
+        self.export(id.into_u64());
     }
 }
 
 impl Observer for Exporter {
-    fn seen(&self, record: Seen<'_>) -> Result<(), NotTaken> {
-        self.export(record.id.seq)
+    fn seen(&self, record: Seen<'_>) {
+        self.export(record.id.seq);
+    }
+
+    fn drops(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 }
 
