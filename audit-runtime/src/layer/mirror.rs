@@ -146,7 +146,9 @@ impl Mirror {
     fn forget_run(&self, home: &Dispatch, run: Id) {
         let mut open = self.open.lock();
         let left: Vec<_> = open.iter().filter(|(_, m)| m.run == run).map(|(id, m)| (*id, m.clone())).collect();
-        left.iter().for_each(|(id, _)| drop(open.remove(id)));
+        for (id, _) in &left {
+            open.remove(id);
+        }
         drop(open);
         for (_, mirrored) in left {
             home.try_close(mirrored.span);

@@ -21,7 +21,10 @@ impl From<audit_runtime::Error> for Fault {
 
 #[audited(node = "step")]
 fn step(n: u32) -> Result<u32, Fault> {
-    if n % 7 == 0 { Err(Fault("every seventh fails")) } else { Ok(n) }
+    match n % 7 {
+        0 => Err(Fault("every seventh fails")),
+        _ => Ok(n),
+    }
 }
 
 fn work(recorder: &audit_runtime::Recorder) {
