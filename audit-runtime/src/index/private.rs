@@ -81,6 +81,7 @@ impl Index {
         let copied = copy && copy_consistently(&layout.index(), &path);
         let mut work = Projection::new(Store::scratch(&path)?);
         let done = work.catch_up(layout, u64::MAX, seen)?;
+        work.store.finish()?;
         let access = if copied { Access::Copied } else { Access::Projected };
         Ok(Index { store: work.store, access, lag: done.records, _share: None, _dir: Some(dir) })
     }

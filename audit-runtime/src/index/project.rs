@@ -100,7 +100,7 @@ impl Projector {
     }
 }
 
-/// Removes the index and makes it anew from the journal; `seen` hears how many records are done.
+/// Makes the index anew from the journal, aside, and puts it in the place of the old one; `seen` hears how many records are done.
 ///
 /// # Errors
 /// `AUD0305` while another process projects; what SQLite or the journal's files say.
@@ -108,11 +108,34 @@ pub fn rebuild(layout: &Layout, seen: &mut dyn FnMut(u64)) -> Result<u64, Error>
     const WHAT: &str = "rebuilding the index";
     let lock = Lock::take(&layout.index_lock()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
     let Some(_lock) = lock else { return Err(Error::new(Code::IndexBusy, WHAT)) };
-    remove(&layout.index()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
-    let store = Store::writable(&layout.index()).map_err(|failure| failure.named(WHAT))?;
-    let mut work = Projection::new(store);
-    let done = work.catch_up(layout, u64::MAX, seen).map_err(|failure| failure.named(WHAT))?;
+    let aside = layout.index().with_extension("sqlite.new");
+    let made = remove(&aside).map_err(|e| io_failure(WHAT, e)).and_then(|()| make(layout, &aside, seen));
+    let done = made.map_err(|failure| failure.named(WHAT))?;
+    // The old side files go first: a stale WAL must never meet the new file. A kill in between leaves no index, which
+    // loses nothing.
+    remove(&layout.index())
+        .and_then(|()| replace(&aside, &layout.index()))
+        .map_err(|e| io_failure(WHAT, e).named(WHAT))?;
+    Ok(done)
+}
+
+fn io_failure(what: &'static str, cause: std::io::Error) -> Failure {
+    Failure::Audit(Error::io(Code::StorageFailed, what, cause))
+}
+
+/// Projects everything into a new file, on the device when this returns.
+fn make(layout: &Layout, path: &Path, seen: &mut dyn FnMut(u64)) -> Result<u64, Failure> {
+    let mut work = Projection::new(Store::scratch(path)?);
+    let done = work.catch_up(layout, u64::MAX, seen)?;
+    work.store.finish()?;
+    drop(work);
+    fs::File::open(path).and_then(|file| file.sync_all()).map_err(|e| io_failure("making the index", e))?;
     Ok(done.records)
+}
+
+fn replace(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::rename(from, to)?;
+    to.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
 }
 
 /// Removes an index with its side files.

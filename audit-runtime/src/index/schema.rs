@@ -110,18 +110,22 @@ CREATE TABLE calls(run_id TEXT, call_id TEXT, state_id TEXT, operation_id TEXT, 
 CREATE TABLE artifacts(run_id TEXT, artifact_id TEXT, state_id TEXT, digest TEXT, bytes INTEGER, stream TEXT, seq INTEGER);
 ";
 
-/// One index a question; each of them costs every insert, so there are few.
+/// What projecting itself asks.
+pub(super) const EAGER_INDEXES: &str = "
+CREATE INDEX states_unopened ON node_states(key) WHERE opened_seq IS NULL;
+CREATE INDEX settlements_by_stream ON settlements(settled);
+";
+
+/// One index a question; each of them costs every insert, so there are few, and a projection from nothing makes them last.
 pub(super) const INDEXES: &str = "
 CREATE INDEX states_by_run ON node_states(run_id, node_id, status, exit_kind);
 CREATE INDEX states_by_trace ON node_states(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX states_by_parent ON node_states(parent) WHERE parent IS NOT NULL;
 CREATE INDEX states_by_token ON node_states(run_id, token_id) WHERE token_id IS NOT NULL;
 CREATE INDEX states_open ON node_states(status) WHERE status IN ('OPEN', 'DEFERRED');
-CREATE INDEX states_unopened ON node_states(key) WHERE opened_seq IS NULL;
 CREATE INDEX runs_by_trace ON runs(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX notes_by_trace ON notes(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX evidence_by_state ON evidence(state_id);
-CREATE INDEX settlements_by_stream ON settlements(settled);
 CREATE INDEX tokens_by_id ON tokens(run_id, token_id);
 CREATE INDEX parents_by_token ON token_parents(run_id, token_id);
 CREATE INDEX parents_by_parent ON token_parents(run_id, parent_id);
@@ -154,8 +158,8 @@ CREATE VIEW stream_ends AS SELECT s.stream, s.program, s.pid, s.closed_seq IS NO
 ";
 
 /// Everything, in the order in which it is made.
-pub(super) fn statements() -> [&'static str; 4] {
-    [TABLES, LANDSCAPE, INDEXES, VIEWS]
+pub(super) fn statements() -> [&'static str; 5] {
+    [TABLES, LANDSCAPE, EAGER_INDEXES, INDEXES, VIEWS]
 }
 
 /// Every table and view with its columns, in the order in which they are made.

@@ -111,7 +111,7 @@ impl Store {
         conn.pragma_update(None, "synchronous", "NORMAL")?;
         conn.pragma_update(None, "cache_size", -65_536)?;
         conn.pragma_update(None, "wal_autocheckpoint", 4_096)?;
-        Self::ready(conn)
+        Self::ready(conn, schema::INDEXES)
     }
 
     /// A projection of our own that nobody else sees and that need not survive us.
@@ -123,7 +123,17 @@ impl Store {
         conn.pragma_update(None, "journal_mode", "MEMORY")?;
         conn.pragma_update(None, "synchronous", "OFF")?;
         conn.pragma_update(None, "cache_size", -65_536)?;
-        Self::ready(conn)
+        // Indexes are made by `finish`: sorting once is cheaper than keeping order row by row.
+        Self::ready(conn, "")
+    }
+
+    /// Makes the indexes of a scratch store that was made from nothing.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        let made = "SELECT count(*) FROM sqlite_schema WHERE name = 'states_by_run'";
+        if self.conn.query_row(made, [], |row| row.get::<_, i64>(0))? == 0 {
+            self.conn.execute_batch(&format!("BEGIN; {} COMMIT;", schema::INDEXES))?;
+        }
+        Ok(())
     }
 
     /// Reads a file that nobody writes, without a lock, a WAL or any other trace.
@@ -135,12 +145,12 @@ impl Store {
         Ok(store)
     }
 
-    fn ready(conn: Connection) -> Result<Store, Failure> {
+    fn ready(conn: Connection, indexes: &str) -> Result<Store, Failure> {
         conn.busy_timeout(std::time::Duration::from_millis(250))?;
         let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         let store = Store { conn };
         if tables == 0 {
-            store.fill()?
+            store.fill(indexes)?
         } else {
             store.check()?
         }
@@ -148,8 +158,8 @@ impl Store {
     }
 
     /// Makes the schema in one transaction: a kill leaves an empty file or a whole schema.
-    fn fill(&self) -> Result<(), Failure> {
-        let made = schema::statements().concat();
+    fn fill(&self, indexes: &str) -> Result<(), Failure> {
+        let made = [schema::TABLES, schema::LANDSCAPE, schema::EAGER_INDEXES, indexes, schema::VIEWS].concat();
         self.conn.execute_batch(&format!(
             "BEGIN IMMEDIATE; PRAGMA application_id = {}; PRAGMA user_version = {}; {made} COMMIT;",
             schema::APPLICATION,
