@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+mod format;
 mod layer;
 mod storage;

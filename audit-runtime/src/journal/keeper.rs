@@ -99,9 +99,13 @@ fn io_loop(shared: &Shared) {
 }
 
 fn watch_loop(shared: &Shared) {
+    let interval = shared.settings.sync_interval;
+    // Waiting ends in time however long the interval is.
+    let tick = interval.min(shared.settings.ack_timeout / 4).max(Duration::from_millis(1));
     while shared.watch.sleep(None) {
         // Records written from now on have one interval until they are on their way to the device.
-        while shared.watch.pause(shared.settings.sync_interval) {
+        let mut since = Instant::now();
+        while shared.watch.pause(tick) {
             let hangs = shared.commit.syncing_for().is_some_and(|since| since > shared.settings.ack_timeout);
             if hangs {
                 let place = format!("syncing stream {}", shared.stream);
@@ -109,8 +113,9 @@ fn watch_loop(shared: &Shared) {
             }
             let waits = shared.commit.expire();
             let dirty = shared.tail.try_lock().map(|tail| (tail.dirty, tail.seq));
-            if let Some((true, seq)) = dirty {
+            if let Some((true, seq)) = dirty.filter(|_| since.elapsed() >= interval) {
                 shared.commit.request(seq);
+                since = Instant::now();
             }
             // Whoever is still to register for what was asked needs this thread to end the waiting.
             if !waits && !shared.commit.is_busy() && dirty.is_some_and(|(dirty, _)| !dirty) {

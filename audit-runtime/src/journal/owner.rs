@@ -24,6 +24,8 @@ pub struct Owner {
     pub pid: u32,
     /// Its start in clock ticks since boot: tells a process from a later one with the same id.
     pub start: u64,
+    /// The namespace in which the process id counts (containers that share a volume); `None` where the system has none.
+    pub space: Option<u64>,
 }
 
 impl Owner {
@@ -31,7 +33,7 @@ impl Owner {
     #[must_use]
     pub fn this() -> Owner {
         let pid = std::process::id();
-        Owner { boot_id: boot_id(), pid, start: process_start(pid).unwrap_or(0) }
+        Owner { boot_id: boot_id(), pid, start: process_start(pid).unwrap_or(0), space: pid_space() }
     }
 
     /// What a stream's head says.
@@ -41,13 +43,16 @@ impl Owner {
             boot_id: body.text(Key::BootId)?.to_owned(),
             pid: u32::try_from(body.uint(Key::Pid)?).ok()?,
             start: body.uint(Key::ProcessStart)?,
+            space: body.uint(Key::PidSpace),
         })
     }
 
-    /// Whether that process still lives.
+    /// Whether that process still lives, as far as can be told from here. One of another namespace cannot be seen: while
+    /// somebody holds its lock it is taken for alive, because closing what a living process has open is the worse error.
     #[must_use]
     pub fn lives(&self) -> bool {
-        self.boot_id == boot_id() && process_start(self.pid) == Some(self.start)
+        let unseen = self.space.is_some() && self.space != pid_space();
+        self.boot_id == boot_id() && (unseen || process_start(self.pid) == Some(self.start))
     }
 }
 
@@ -55,6 +60,11 @@ impl Owner {
 #[must_use]
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// The kernel's number of this process's pid namespace.
+fn pid_space() -> Option<u64> {
+    std::fs::metadata("/proc/self/ns/pid").ok().map(|space| std::os::unix::fs::MetadataExt::ino(&space))
 }
 
 /// Field 22 of `/proc/<pid>/stat`; `None` for a process that is gone or a zombie.
@@ -156,4 +166,17 @@ pub fn head(layout: &Layout, stream: StreamId) -> Option<Owner> {
     io::Read::read_to_end(&mut io::Read::take(file, HEAD_PIECE), &mut piece).ok()?;
     let Found::Record(bytes) = frame::read(&piece, frame::SEGMENT_HEADER, frame::seed(stream, 0)) else { return None };
     Owner::of_head(&crate::model::Record::decode(bytes).ok()?.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j3_a_process_that_cannot_be_seen_from_here_is_taken_for_alive() {
+        let gone = Owner { start: 1, ..Owner::this() };
+        assert!(Owner::this().lives() && !gone.lives());
+        assert!(Owner { space: Some(1), ..gone.clone() }.lives());
+        assert!(!Owner { boot_id: "another boot".to_owned(), space: Some(1), ..gone }.lives());
+    }
 }

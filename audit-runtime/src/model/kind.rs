@@ -148,6 +148,8 @@ keys! {
     Host = 55 "host" Text,
     /// File name of the program.
     Program = 56 "program" Text,
+    /// Namespace in which the process id counts; another one cannot tell whether the process lives.
+    PidSpace = 57 "pid_space" Uint,
     /// The testkit is compiled in.
     Testkit = 58 "testkit" Bool,
     /// The storage does not survive the process.
@@ -357,7 +359,7 @@ macro_rules! kinds {
 kinds! {
     /// First record of every stream: who writes it.
     StreamOpened = 1 "STREAM_OPENED" [BootId, Pid, ProcessStart, CodeVersion, Program]
-        [Actor, Build, Host, Testkit, NotDurable, Name, CanonicalVersion],
+        [Actor, Build, Host, Testkit, NotDurable, Name, CanonicalVersion, PidSpace],
     /// Last record of a stream that was closed cleanly.
     StreamClosed = 2 "STREAM_CLOSED" [Records, Segment, Offset, Root, TornBytes] [Counts, Sites],
     /// Where another stream, whose process is gone, ends for ever.

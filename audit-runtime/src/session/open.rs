@@ -111,6 +111,9 @@ fn head(builder: &Builder, not_durable: bool) -> Vec<u8> {
         .uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION))
         .maybe(Key::Actor, builder.actor.as_deref())
         .maybe(Key::Build, builder.build.as_deref());
+    if let Some(space) = owner.space {
+        body.uint(Key::PidSpace, space);
+    }
     if not_durable {
         body.yes(Key::NotDurable);
     }

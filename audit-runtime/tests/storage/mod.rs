@@ -5,9 +5,17 @@
 //! | `story` | the scripted program, and what it was told |
 //! | `oracle` | what must hold of any trail, whatever happened |
 //! | `faults` | every operation fails in every way |
+//! | `waits` | storage that holds back or never answers |
+//! | `space` | segments, reserve, limits, gaps, hints |
+//! | `model` | any sequence of operations, against a small model |
+//! | `images` | power cuts, cuts at every byte, damaged and foreign segments |
 
 mod faults;
-
+mod images;
+mod model;
 mod oracle;
-
+mod space;
 mod story;
+mod waits;
+
+pub(crate) use story::{builder, scratch, tell};

@@ -104,8 +104,10 @@ impl FaultyStorage {
     /// # Errors
     /// What the file system says.
     pub fn image(&self, trail: &Path, into: &Path, unsynced: Unsynced) -> io::Result<()> {
-        copy_tree(trail, into, &|path| path.extension().is_some_and(|ending| ending == "seg"))?;
-        for (path, pages) in self.state().device.iter().filter(|(_, pages)| pages.named) {
+        // Segments that this storage did not make are older than it, and stay as they are.
+        let state = self.state();
+        copy_tree(trail, into, &|path| state.device.contains_key(path))?;
+        for (path, pages) in state.device.iter().filter(|(_, pages)| pages.named) {
             if let Ok(inside) = path.strip_prefix(trail) {
                 fs::write(into.join(inside), pages.after_power_cut(unsynced))?;
             }
