@@ -23,7 +23,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("landscape", &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "seeded"]),
     (
         "governance",
-        &["model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail", "seeded"],
+        &[
+            "model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail",
+            "evidence", "seeded",
+        ],
     ),
     (
         "session",

@@ -15,6 +15,7 @@ pub mod context;
 pub mod contract;
 pub mod error;
 pub mod evidence;
+pub mod governance;
 pub mod guard;
 pub mod index;
 pub mod journal;

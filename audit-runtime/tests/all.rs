@@ -3,5 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod format;
+mod governance;
 mod layer;
 mod storage;

@@ -3,12 +3,14 @@
 //! | file | noun |
 //! |---|---|
 //! | `entry` | opening and closing node states |
+//! | `attempt` | action attempts: PENDING and their terminals |
 //! | `point` | refusals, gaps, notes, panics, evidence |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
 //! | `recovered` | what opening found and settled |
 //! | `observer` | who is told of acknowledged records |
 
+pub(crate) mod attempt;
 pub(crate) mod entry;
 mod observer;
 mod point;

@@ -1,0 +1,44 @@
+//! Decisions bound to actions. A gate says ALLOW or DENY and why; only ALLOW yields an [`Authorization`], and only an
+//! authorization lets an action run, once, on the payload that was allowed.
+//!
+//! ```text
+//! recorder.gate(profile) ──decide──→ DECISION on the device ──ALLOW──→ Authorization ──execute──┐
+//!                                               └──DENY──→ Denial (reasons)                      │
+//!        EXECUTION_BLOCKED (own code, body not entered) ←──a check fails─────────────────────────┤
+//!        EXECUTION_ATTEMPT (PENDING) on the device ──body──→ EXECUTION_RESULT: SUCCESS / FAILED ←┘
+//! ```
+//!
+//! | file | noun |
+//! |---|---|
+//! | `correlation` | trace, tenant, actor, session, request and links of one piece of work |
+//! | `reason` | why: stable codes, messages, evidence |
+//! | `decision` | ALLOW or DENY, with the rules that ran |
+//! | `profile` | the policy that a gate applies, and its fingerprint |
+//! | `gate` | asks the rules and records the decision |
+//! | `action` | actions, executors, what they need and provide |
+//! | `payload` | canonical form, digest and limits of what is executed |
+//! | `authorization` | the only way into an action |
+//! | `execute` | checks, PENDING, body, terminal |
+//! | `timed` | the same with a time-out, and what the worker does later |
+
+mod action;
+mod authorization;
+mod correlation;
+mod decision;
+mod execute;
+mod gate;
+mod payload;
+mod profile;
+mod reason;
+mod text;
+mod timed;
+
+pub use action::{Action, BlockCode, Catalog, Executor, FailureCode, Lookup, Order, is_semver};
+pub use authorization::Authorization;
+pub use correlation::{Correlation, Relation};
+pub use decision::{Decision, RuleVerdict, Rules};
+pub use execute::{ActionError, Blocked, Steps};
+pub use gate::{Denial, Gate, Ruling};
+pub use payload::Limits;
+pub use profile::Profile;
+pub use reason::{GateReason, Reason, ReasonCode, distinct};

@@ -1,0 +1,137 @@
+//! Action attempts: PENDING on the device before the body runs, one terminal on the device before anybody hears of it.
+//!
+//! ```text
+//! begin_attempt ──PENDING on the device──→ Attempt ──end_attempt──→ SUCCESS / FAILED on the device
+//!      └ no record ──→ refused: the body does not run      └ not written ──→ spooled ──→ in doubt, poison
+//! ```
+
+use super::Recorder;
+use crate::error::{Code, Error};
+use crate::journal::Purpose;
+use crate::ledger::OpenEntry;
+use crate::model::record::{Header, flag};
+use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
+
+/// An action attempt that is PENDING. It is ended once, because ending consumes it.
+#[derive(Debug)]
+#[must_use = "an attempt that is not ended stays PENDING until recovery abandons it"]
+pub(crate) struct Attempt {
+    pub(crate) id: Id,
+    pub(crate) run: RunId,
+    parent: Id,
+    number: u32,
+    mono_ns: u64,
+}
+
+impl Recorder {
+    /// Writes PENDING and waits until it is on the device.
+    pub(crate) fn begin_attempt(&self, (run, parent): (RunId, Id), number: u32, body: &[u8]) -> Result<Attempt, Error> {
+        if self.is_closing() {
+            return Err(Error::new(Code::Closed, "beginning an action"));
+        }
+        self.flush_gaps();
+        let mut header = self.header(Kind::ActionPending);
+        header.durability = self.durability(None, Durability::Disk);
+        header.status = Status::Pending;
+        header.run = run;
+        header.parent = parent;
+        header.attempt = number;
+        let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
+        let entry = OpenEntry { status: Status::Open, run, site: 0, mono_ns: header.mono_ns };
+        self.0.ledger.lock().opened(header.seq, entry);
+        if let Err(failure) = self.0.journal.wait(pending) {
+            return Err(self.withdraw_attempt(header, failure));
+        }
+        self.0.observers.tell(&header, body, self.stream());
+        let id = Id::new(self.stream(), header.seq);
+        Ok(Attempt { id, run, parent, number, mono_ns: header.mono_ns })
+    }
+
+    /// The body does not run. The bytes of PENDING may be on the device all the same, so a terminal that says so waits in
+    /// the second sink for whoever finds them.
+    fn withdraw_attempt(&self, mut header: Header, failure: Error) -> Error {
+        self.0.ledger.lock().withdrawn(header.seq);
+        self.0.journal.release_reserve();
+        header.subject = Id::new(self.stream(), header.seq);
+        header.kind = Kind::ActionClosed;
+        header.flags |= flag::SPOOLED;
+        header.status = Status::Failed;
+        header.exit = Exit::Cancelled;
+        let mut body = BodyWriter::new();
+        body.text(Key::Error, "refused: PENDING was not acknowledged; the body was not entered")
+            .text(Key::ErrorCode, failure.code().text());
+        drop(self.0.spool.append(self.stream(), &header, &body.finish()));
+        if failure.is_refused() { failure } else { Error::caused_by(Code::Poisoned, "beginning an action", failure) }
+    }
+
+    /// Writes the terminal and waits until it is on the device.
+    pub(crate) fn end_attempt(
+        &self,
+        attempt: Attempt,
+        (status, exit): (Status, Exit),
+        body: &[u8],
+    ) -> Result<(), Error> {
+        let mut header = self.attempt_header(&attempt, status, exit);
+        header.durability = Durability::Disk;
+        let journal = &self.0.journal;
+        let written = journal.append(&mut header, body, Purpose::Terminal).and_then(|pending| {
+            self.0.ledger.lock().closed(attempt.id.seq, exit);
+            journal.wait(pending)
+        });
+        match written {
+            Ok(()) => {
+                self.0.observers.tell(&header, body, self.stream());
+                Ok(())
+            }
+            Err(failure) => {
+                header.flags |= flag::SPOOLED;
+                let what = format!("ending action {} (in doubt: the effect may have happened)", attempt.id);
+                let error = self.spool_terminal(header, body, what, failure);
+                if error.code() == Code::Spooled {
+                    self.0.ledger.lock().closed(attempt.id.seq, exit);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`end_attempt`](Self::end_attempt) for values that are dropped: never waits, its sync is asked for at once.
+    pub(crate) fn drop_attempt(&self, attempt: &Attempt, body: &[u8]) {
+        let mut header = self.attempt_header(attempt, Status::Failed, Exit::Cancelled);
+        match self.0.journal.append(&mut header, body, Purpose::Terminal) {
+            Ok(pending) => {
+                self.0.ledger.lock().closed(attempt.id.seq, Exit::Cancelled);
+                self.0.journal.sync_soon(&pending);
+                drop(pending);
+            }
+            Err(failure) => {
+                header.flags |= flag::SPOOLED;
+                header.durability = Durability::Disk;
+                // A drop has nobody to tell; the failure is in the poison slot.
+                drop(self.spool_terminal(header, body, format!("ending action {}", attempt.id), failure));
+            }
+        }
+    }
+
+    fn attempt_header(&self, attempt: &Attempt, status: Status, exit: Exit) -> Header {
+        let mut header = self.header(Kind::ActionClosed);
+        header.status = status;
+        header.exit = exit;
+        header.run = attempt.run;
+        header.subject = attempt.id;
+        header.parent = attempt.parent;
+        header.attempt = attempt.number;
+        header.duration_ns = header.mono_ns.saturating_sub(attempt.mono_ns);
+        header
+    }
+
+    /// A record that stands for itself, on the device when this returns.
+    pub(crate) fn point_on_disk(&self, mut header: Header, body: &[u8]) -> Result<Id, Error> {
+        if self.is_closing() {
+            return Err(Error::new(Code::Closed, format!("writing {}", header.kind.name())));
+        }
+        self.flush_gaps();
+        header.durability = self.durability(None, Durability::Disk);
+        Ok(Id::new(self.stream(), self.point(header, body)?))
+    }
+}

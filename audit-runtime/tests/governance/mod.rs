@@ -1,0 +1,5 @@
+//! Gates, actions, correlation, contracts and the phases of a run.
+
+mod action;
+mod gate;
+mod trail;
