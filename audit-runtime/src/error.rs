@@ -104,6 +104,12 @@ codes! {
     SecondOutcome = "AUD0706" Refused "the token has its outcome" next "end each token once",
     WrongNode = "AUD0707" Refused "a node of this kind cannot do that" next "use a node that is declared with the kind that the call asks for",
     ArtifactDiffers = "AUD0708" Refused "another artifact is registered under this idempotency key" next "give other content another key",
+
+    // 08: governance
+    AckMismatch = "AUD0801" Refused "the acknowledgement names another run than the one that it is filed under" next "acknowledge under the run that did the work",
+    ContractClosed = "AUD0802" Refused "the run's contract is finalised or closed" next "declare what is expected before the finalising acknowledgement",
+    NoRun = "AUD0803" Refused "this record belongs to a run, and none is named or current" next "begin a run, or name one",
+    PhaseRefused = "AUD0804" Refused "the run cannot enter this phase" next "give the proof that the phase before it calls for, or fail the run",
 }
 
 /// What went wrong with the audit, never with the audited code.

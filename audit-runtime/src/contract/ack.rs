@@ -76,4 +76,6 @@ pub struct Ack {
     pub outcome: Outcome,
     /// When.
     pub at: Moment,
+    /// `file:line` that acknowledged it, where it is known.
+    pub place: Option<String>,
 }

@@ -68,10 +68,13 @@ pub struct Expectation {
 }
 
 impl Expectation {
-    /// An action that has to happen within this time.
+    /// An action that has to happen within this time. Remembers where in the code it is declared.
     #[must_use]
+    #[track_caller]
     pub fn within(subject: Subject, within: Duration) -> Expectation {
-        Expectation { subject, within: Some(within), finalising: false, place: None }
+        let caller = std::panic::Location::caller();
+        let place = Some(format!("{}:{}", caller.file(), caller.line()));
+        Expectation { subject, within: Some(within), finalising: false, place }
     }
 
     /// An action without a deadline, as a file or another process may state it; its contract is INVALID.
@@ -211,11 +214,15 @@ pub struct Declared {
 /// is started and completed, each within five seconds, and the run is finalised within its timeout and a grace.
 #[must_use]
 pub fn standard_run(timeout: Duration, grace: Duration) -> Contract {
-    let soon = |domain, action| Expectation::within(Subject::new(domain, action), Duration::from_secs(5));
+    let in_time = |domain, action, within| {
+        let subject = Subject::new(domain, action);
+        Expectation { subject, within: Some(within), finalising: false, place: None }
+    };
+    let soon = |domain, action| in_time(domain, action, Duration::from_secs(5));
     Contract::draft("standard_run")
         .expect(soon("incidents", "create_incident"))
         .expect(soon("policies", "evaluate_policy"))
         .expect(soon("logs", "start_trace"))
         .expect(soon("logs", "complete_trace"))
-        .finalised_by(Expectation::within(Subject::new("orchestrator", "finalize_run"), timeout + grace))
+        .finalised_by(in_time("orchestrator", "finalize_run", timeout.saturating_add(grace)))
 }

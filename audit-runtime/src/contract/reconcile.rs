@@ -159,8 +159,10 @@ fn adopt_retries<'a>(declared: &[&Declared], acks: &mut BTreeMap<Subject, Vec<&'
 }
 
 fn drift(subject: &Subject, acks: &[&Ack]) -> Finding {
+    let place = acks.iter().find_map(|ack| ack.place.clone());
+    let ids = acks.iter().map(|ack| ack.id).collect();
     let detail = "acknowledged, but nobody declared it";
-    Finding { acks: acks.iter().map(|ack| ack.id).collect(), ..Finding::of(Standing::Drift, Some(subject), detail) }
+    Finding { acks: ids, place, ..Finding::of(Standing::Drift, Some(subject), detail) }
 }
 
 /// Where one expectation stands, apart from time.

@@ -43,7 +43,7 @@ impl Story {
 
     fn ack_of(mut self, subject: Subject, ms: i64, outcome: Outcome) -> Story {
         let id = Id::new(STREAM, 200 + self.0.acks.len() as u64);
-        self.0.acks.push(Ack { id, run: run(1), subject, outcome, at: at(ms) });
+        self.0.acks.push(Ack { id, run: run(1), subject, outcome, at: at(ms), place: None });
         self
     }
 

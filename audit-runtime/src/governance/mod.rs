@@ -20,14 +20,20 @@
 //! | `authorization` | the only way into an action |
 //! | `execute` | checks, PENDING, body, terminal |
 //! | `timed` | the same with a time-out, and what the worker does later |
+//! | `pledge` | what a run declares and acknowledges, written to the trail |
+//! | `case` | the same read back from the trail, and reconciled |
+//! | `kernel` | the phases of a run under contract |
 
 mod action;
 mod authorization;
+mod case;
 mod correlation;
 mod decision;
 mod execute;
 mod gate;
+mod kernel;
 mod payload;
+mod pledge;
 mod profile;
 mod reason;
 mod text;
@@ -35,10 +41,13 @@ mod timed;
 
 pub use action::{Action, BlockCode, Catalog, Executor, FailureCode, Lookup, Order, is_semver};
 pub use authorization::Authorization;
+pub use case::{case_of, phase_of, reconcile_run};
 pub use correlation::{Correlation, Relation};
 pub use decision::{Decision, RuleVerdict, Rules};
 pub use execute::{ActionError, Blocked, Steps};
 pub use gate::{Denial, Gate, Ruling};
+pub use kernel::{Authorized, Created, Ended, Executing, Finalizing, GovernanceCheck, Governed, Phase, Refused, Work};
 pub use payload::Limits;
+pub use pledge::rac_enabled;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};

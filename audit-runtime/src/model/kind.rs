@@ -459,7 +459,7 @@ kinds! {
     /// One more expectation of a run.
     ExpectationDeclared = 105 "EXPECTATION_DECLARED" [Domain, Action] [Instance, WithinNs, Finalising, DeclaredAt],
     /// An expected action happened, failed or was rolled back.
-    ContractAck = 106 "CONTRACT_ACK" [Domain, Action, Outcome] [Instance, Result, Error, Reason, Links],
+    ContractAck = 106 "CONTRACT_ACK" [Domain, Action, Outcome] [Instance, Result, Error, Reason, Location, Links],
     /// The contract was reconciled and is closed: nothing is deleted.
     ContractClosed = 107 "CONTRACT_CLOSED" [Verdict] [Counts, Findings],
     /// A deadline has passed without its acknowledgement; told once.

@@ -1,5 +1,7 @@
 //! Gates, actions, correlation, contracts and the phases of a run.
 
 mod action;
+mod contract;
 mod gate;
+mod kernel;
 mod trail;

@@ -1,15 +1,17 @@
 //! A trail of one test: opened in a fresh directory, read back from disk.
 
+use audit_runtime::clock::{Clock, ManualClock};
 use audit_runtime::governance::{
     Action, Authorization, Catalog, Decision, Executor, GateReason, Limits, Order, Profile, Reason, Rules,
 };
 use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::model::cbor::Value;
 use audit_runtime::model::{Id, Key, Kind, Record};
-use audit_runtime::{Code, Error, Evidence, Recorder};
+use audit_runtime::{Builder, Code, Error, Evidence, Recorder};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A record with its place.
 #[derive(Clone, Debug)]
@@ -48,6 +50,21 @@ impl Trail {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let recorder = audit_runtime::open(dir.path().join("trail")).expect("a fresh trail opens");
         Trail { dir, recorder }
+    }
+
+    /// A trail whose clock moves only when it is told to.
+    pub fn with_clock() -> (Trail, Arc<ManualClock>) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
+        let builder = Builder::new(dir.path().join("trail")).clock(Arc::clone(&clock) as Arc<dyn Clock>);
+        let recorder = builder.open().expect("a fresh trail opens");
+        (Trail { dir, recorder }, clock)
+    }
+
+    /// Closes the stream and opens the trail again.
+    pub fn restart(&mut self) {
+        self.recorder.close().expect("a clean end");
+        self.recorder = audit_runtime::open(self.path()).expect("the trail opens again");
     }
 
     pub fn path(&self) -> PathBuf {

@@ -1,0 +1,205 @@
+//! What a run declared and acknowledged, read back from the trail. The records of all processes that worked on the run
+//! are brought together here; nothing is kept in memory between two questions.
+
+use super::kernel::Phase;
+use crate::contract::{
+    Ack, Case, Declared, Expectation, Extent, Known, Moment, Outcome, Report, ResultId, Subject, reconcile,
+};
+use crate::error::Error;
+use crate::journal::{Committed, Layout, Reader};
+use crate::model::cbor::Value;
+use crate::model::{Id, Key, Kind, Record, RunId, StreamId};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Everything that a reconciliation of this run looks at, as the trail in this directory holds it. Times of other
+/// processes are compared by wall time.
+///
+/// # Errors
+/// What the journal's files say.
+pub fn case_of(path: impl AsRef<Path>, run: RunId) -> Result<Case, Error> {
+    let layout = Layout::at(path);
+    layout.check()?;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Moment { wall_ns: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), ..Moment::default() };
+    Ok(read(&layout, run, now)?.case)
+}
+
+/// Reconciles a run from the trail in this directory, by whoever asks: no process of the run needs to live.
+///
+/// # Errors
+/// What the journal's files say.
+pub fn reconcile_run(path: impl AsRef<Path>, run: RunId) -> Result<Report, Error> {
+    Ok(reconcile(&case_of(path, run)?))
+}
+
+/// The phase in which a run under contract stands, as the trail in this directory tells it.
+///
+/// # Errors
+/// What the journal's files say.
+pub fn phase_of(path: impl AsRef<Path>, run: RunId) -> Result<Option<Phase>, Error> {
+    let layout = Layout::at(path);
+    layout.check()?;
+    Ok(read(&layout, run, Moment::default())?.phase)
+}
+
+pub(super) fn reconcile_at(layout: &Layout, run: RunId, now: Moment, extent: Extent) -> Result<Report, Error> {
+    let found = read(layout, run, now)?;
+    Ok(reconcile(&Case { extent, ..found.case }))
+}
+
+/// As if the run were over now: what is open is missing.
+pub(super) fn reconcile_over(layout: &Layout, run: RunId, now: Moment) -> Result<Report, Error> {
+    let found = read(layout, run, now)?;
+    let known = if found.case.known == Known::Living { Known::Over } else { found.case.known };
+    Ok(reconcile(&Case { known, ..found.case }))
+}
+
+pub(super) fn is_contracted(layout: &Layout, run: RunId) -> Result<bool, Error> {
+    Ok(read(layout, run, Moment::default())?.case.contracted)
+}
+
+pub(super) fn is_closed(layout: &Layout, run: RunId) -> Result<bool, Error> {
+    Ok(read(layout, run, Moment::default())?.closed)
+}
+
+/// Whether the contract is closed or its finalising action acknowledged.
+pub(super) fn is_over(layout: &Layout, run: RunId) -> Result<bool, Error> {
+    let found = read(layout, run, Moment::default())?;
+    let finalising = found.case.declared.iter().find(|declared| declared.expectation.finalising);
+    let done = |subject: &Subject| found.case.acks.iter().any(|ack| ack.subject == *subject);
+    Ok(found.closed || finalising.is_some_and(|declared| done(&declared.expectation.subject)))
+}
+
+struct Found {
+    case: Case,
+    closed: bool,
+    phase: Option<Phase>,
+    /// Where the last phase record stands, so that the latest one counts whatever stream it is in.
+    phase_at: Option<Moment>,
+    /// Acknowledgements, each with the latest wall time of its stream so far.
+    acks: Vec<(i64, Ack)>,
+    told_by: i64,
+}
+
+fn read(layout: &Layout, run: RunId, now: Moment) -> Result<Found, Error> {
+    let case = Case {
+        run,
+        known: Known::Unknown,
+        contracted: false,
+        disabled: false,
+        declared: Vec::new(),
+        acks: Vec::new(),
+        lossy: false,
+        now,
+        extent: Extent::Whole,
+    };
+    let mut found = Found { case, closed: false, phase: None, phase_at: None, acks: Vec::new(), told_by: i64::MIN };
+    for stream in layout.streams()? {
+        let mut committed = Committed::new(Reader::open(layout, stream)?);
+        found.told_by = i64::MIN;
+        while let Some(counted) = committed.next()? {
+            found.take(stream, counted.seq, &counted.record);
+        }
+    }
+    // Acknowledgements of several processes are put into one order by wall time; within a stream the sequence decides,
+    // because the time that is compared never decreases there.
+    found.acks.sort_by_key(|(told_by, _)| *told_by);
+    found.case.acks = std::mem::take(&mut found.acks).into_iter().map(|(_, ack)| ack).collect();
+    Ok(found)
+}
+
+impl Found {
+    fn take(&mut self, stream: StreamId, seq: u64, record: &Record) {
+        let header = &record.header;
+        let id = Id::new(stream, seq);
+        self.told_by = self.told_by.max(header.wall_ns);
+        let case = &mut self.case;
+        if header.kind == Kind::RunStarted && id == case.run.0 {
+            case.known = Known::Living.max_with(case.known);
+            return;
+        }
+        if header.run != case.run {
+            return;
+        }
+        let at = Moment { stream, mono_ns: header.mono_ns, wall_ns: header.wall_ns };
+        match header.kind {
+            Kind::RunEnded => case.known = Known::Over,
+            Kind::ContractClosed => {
+                case.known = Known::Over;
+                self.closed = true;
+            }
+            Kind::ContractDeclared => {
+                case.contracted = true;
+                case.disabled |= record.body.is(Key::Disabled);
+                let items = record.body.get(Key::Expectations).and_then(Value::as_array).unwrap_or_default();
+                let declared = items.iter().zip(0..).map(|(item, ord)| {
+                    let id = Id { ord, ..id };
+                    Declared { expectation: expectation(item), id, at }
+                });
+                case.declared.extend(declared);
+            }
+            Kind::ExpectationDeclared => {
+                let expectation = Expectation {
+                    subject: subject(record),
+                    within: record.body.uint(Key::WithinNs).map(Duration::from_nanos),
+                    finalising: record.body.is(Key::Finalising),
+                    place: record.body.text(Key::DeclaredAt).map(str::to_owned),
+                };
+                case.declared.push(Declared { expectation, id, at });
+            }
+            Kind::ContractAck => {
+                if let Some(outcome) = outcome(record) {
+                    let place = record.body.text(Key::Location).map(str::to_owned);
+                    let ack = Ack { id, run: header.run, subject: subject(record), outcome, at, place };
+                    self.acks.push((self.told_by, ack));
+                }
+            }
+            Kind::RunPhase if self.phase_at.is_none_or(|before| at.since(&before) >= 0) => {
+                self.phase = record.body.text(Key::Phase).and_then(Phase::from_name);
+                self.phase_at = Some(at);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Known {
+    /// The later of two pieces of knowledge: an end that was read first stands.
+    fn max_with(self, other: Known) -> Known {
+        if other == Known::Over { other } else { self }
+    }
+}
+
+fn subject(record: &Record) -> Subject {
+    let text = |key| record.body.text(key).unwrap_or_default().to_owned();
+    let attempt = record.header.attempt;
+    Subject { domain: text(Key::Domain), action: text(Key::Action), instance: text(Key::Instance), attempt }
+}
+
+fn outcome(record: &Record) -> Option<Outcome> {
+    let text = |key| record.body.text(key).unwrap_or_default().to_owned();
+    match record.body.text(Key::Outcome)? {
+        "success" => Some(Outcome::Success { result: ResultId::new(text(Key::Result))? }),
+        "failure" => Some(Outcome::Failure { error: text(Key::Error) }),
+        "rolled_back" => Some(Outcome::RolledBack { reason: text(Key::Reason) }),
+        "rollback_failed" => Some(Outcome::RollbackFailed { reason: text(Key::Reason), error: text(Key::Error) }),
+        _ => None,
+    }
+}
+
+fn expectation(item: &Value) -> Expectation {
+    let get = |name: &str| {
+        let pairs = item.as_map().unwrap_or_default();
+        pairs.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+    };
+    let text = |name: &str| get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    let uint = |name: &str| get(name).and_then(Value::as_uint);
+    let attempt = uint("attempt").and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+    Expectation {
+        subject: Subject { domain: text("domain"), action: text("action"), instance: text("instance"), attempt },
+        within: uint("within_ns").map(Duration::from_nanos),
+        finalising: get("finalising") == Some(&Value::Bool(true)),
+        place: get("declared_at").and_then(Value::as_text).map(str::to_owned),
+    }
+}
