@@ -90,6 +90,13 @@ pub(crate) enum Command {
         /// Only this run
         run: Option<String>,
     },
+    /// Compare what a run declared with what was acknowledged (exit code 1 unless it is a PASS)
+    ///
+    /// Example: audited reconcile 7k3q9d-2
+    Reconcile {
+        /// The run's id
+        run: String,
+    },
     /// Prove that no record was changed, lost, reordered or cut off (exit code 4 when one was)
     ///
     /// Reads the journal alone: frames, checksums, sequence, lifecycle, and the Merkle root that each stream's end states.
@@ -141,6 +148,7 @@ impl Command {
             Command::Explain { .. } => "explain",
             Command::Tail { .. } => "tail",
             Command::Sweep { .. } => "sweep",
+            Command::Reconcile { .. } => "reconcile",
             Command::Verify => "verify",
             Command::Stats { .. } => "stats",
             Command::Doctor => "doctor",

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use audit_runtime::Error;
+use audit_runtime::governance;
 use audit_runtime::index;
 use audit_runtime::journal::Layout;
 use audit_runtime::model::Kind;
 use audit_runtime::trail::{self, Json, Tail, Trail};
+use audit_runtime::{Error, RunId};
 
 use crate::answer::{Answer, exit, exit_of, failure_json};
 use crate::args::{Cli, Command, IndexCommand};
@@ -83,6 +84,11 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             let trail = open(path)?;
             let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
             print::stats(&trail, &trail.stats(run)?)
+        }
+        Command::Reconcile { run } => {
+            let trail = open(path)?;
+            let run = RunId(trail.resolve(run)?);
+            print::reconcile(&trail, &governance::reconcile_run(path, run)?)
         }
         Command::Doctor => print::doctor(&open(path)?.doctor()?),
         Command::Verify => {

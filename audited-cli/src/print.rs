@@ -1,9 +1,11 @@
 //! Answers as text, at 80 columns.
 
 mod lists;
+mod reconcile;
 mod run;
 
 pub(crate) use lists::{doctor, explain, rebuilt, record, runs, stats, sweep, verify};
+pub(crate) use reconcile::reconcile;
 pub(crate) use run::show;
 
 use audit_runtime::Id;

@@ -32,7 +32,7 @@ pub struct Authorization {
     pub(super) input: Digest,
     pub(super) profile: Arc<str>,
     pub(super) actions: Arc<BTreeSet<String>>,
-    pub(super) correlation: Correlation,
+    pub(super) correlation: Box<Correlation>,
     pub(super) expires_ns: Option<u64>,
 }
 

@@ -78,7 +78,7 @@ pub(super) struct Begun {
     pub(super) recorder: Recorder,
     attempt: Option<Attempt>,
     action: String,
-    pub(super) correlation: super::Correlation,
+    pub(super) correlation: Box<super::Correlation>,
     id: Id,
 }
 
@@ -347,7 +347,7 @@ fn limits(action: &Action) -> Value {
 #[derive(Debug)]
 pub struct Steps {
     recorder: Recorder,
-    correlation: super::Correlation,
+    correlation: Box<super::Correlation>,
     parent: Id,
     run: crate::model::RunId,
     version: String,

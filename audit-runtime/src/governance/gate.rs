@@ -46,7 +46,7 @@ pub struct Denial {
     /// Why; at least one.
     pub reasons: Vec<Reason>,
     /// What joins it to everything else.
-    pub correlation: Correlation,
+    pub correlation: Box<Correlation>,
 }
 
 impl Display for Denial {
@@ -158,11 +158,13 @@ impl<P> Gate<'_, P> {
                     input: payload.digest,
                     profile,
                     actions,
-                    correlation,
+                    correlation: Box::new(correlation),
                     expires_ns: self.expires.map(lasts),
                 }))
             }
-            Ok(_) | Err(_) => Ok(Ruling::Denied(Denial { id, reasons: decision.into_reasons(), correlation })),
+            Ok(_) | Err(_) => {
+                Ok(Ruling::Denied(Denial { id, reasons: decision.into_reasons(), correlation: Box::new(correlation) }))
+            }
         }
     }
 }

@@ -79,7 +79,7 @@ phases! {
 #[derive(Debug)]
 #[must_use = "a governed run that is dropped is recorded as FAILED"]
 pub struct Governed<P: AtPhase> {
-    inner: Option<Inner>,
+    inner: Option<Box<Inner>>,
     phase: PhantomData<P>,
 }
 
@@ -110,7 +110,7 @@ pub struct Refused<P: AtPhase> {
     /// Why.
     pub error: Error,
     /// What the reconciliation found, where that was the reason.
-    pub report: Option<Report>,
+    pub report: Option<Box<Report>>,
 }
 
 impl<P: AtPhase> From<Refused<P>> for Error {
@@ -146,7 +146,7 @@ impl Recorder {
         }
         let finalising = contract.finalising().map(|expectation| expectation.subject.clone());
         let inner = Inner { run, recorder: self.clone(), finalising, failed: None, phase: Phase::Created };
-        let governed = Governed { inner: Some(inner), phase: PhantomData };
+        let governed = Governed { inner: Some(Box::new(inner)), phase: PhantomData };
         governed.entered(None)?;
         Ok(governed)
     }
@@ -221,11 +221,11 @@ impl<P: AtPhase> Governed<P> {
         if let Err(error) = told {
             return Err(Refused { run: self, error, report: None });
         }
-        let inner = self.inner.take().map(|inner| Inner { phase: N::PHASE, ..inner });
+        let inner = self.inner.take().map(|inner| Box::new(Inner { phase: N::PHASE, ..*inner }));
         Ok(Governed { inner, phase: PhantomData })
     }
 
-    fn refuse<T>(self, detail: &str, report: Option<Report>) -> Result<T, Refused<P>> {
+    fn refuse<T>(self, detail: &str, report: Option<Box<Report>>) -> Result<T, Refused<P>> {
         let error = Error::new(Code::PhaseRefused, format!("leaving {} in run {}", P::PHASE, self.id()));
         Err(Refused { run: self, error: error.detail(detail), report })
     }
@@ -290,7 +290,7 @@ impl Governed<GovernanceCheck> {
         };
         match report.verdict {
             Verdict::Pass | Verdict::Disabled => self.enter(),
-            verdict => self.refuse(&format!("the contract is {verdict}"), Some(report)),
+            verdict => self.refuse(&format!("the contract is {verdict}"), Some(Box::new(report))),
         }
     }
 }

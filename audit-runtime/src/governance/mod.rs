@@ -22,9 +22,11 @@
 //! | `timed` | the same with a time-out, and what the worker does later |
 //! | `pledge` | what a run declares and acknowledges, written to the trail |
 //! | `case` | the same read back from the trail, and reconciled |
+//! | `answer` | a reconciliation as findings and JSON |
 //! | `kernel` | the phases of a run under contract |
 
 mod action;
+mod answer;
 mod authorization;
 mod case;
 mod correlation;

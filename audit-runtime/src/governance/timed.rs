@@ -107,7 +107,7 @@ struct Late {
     run: RunId,
     attempt: Id,
     action: String,
-    of: super::Correlation,
+    of: Box<super::Correlation>,
 }
 
 impl Late {

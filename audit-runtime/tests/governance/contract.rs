@@ -37,6 +37,12 @@ fn ack(trail: &Trail, run: RunId, action: &str, outcome: &Outcome) -> Id {
     trail.recorder.acknowledge(run, &of(action), outcome).expect("an acknowledgement")
 }
 
+fn all_done(trail: &Trail, run: RunId) {
+    for action in ["reserve", "book", "close"] {
+        ack(trail, run, action, &done());
+    }
+}
+
 fn said(report: &Report) -> Vec<String> {
     let name = |subject: &Option<Subject>| subject.as_ref().map_or("run".to_owned(), Subject::to_string);
     report.findings.iter().map(|finding| format!("{} {}", finding.standing, name(&finding.subject))).collect()
@@ -67,7 +73,7 @@ fn c2_of_five_runs_exactly_the_three_that_crashed_are_stale() {
     let runs: Vec<Run> = (0..5).map(|_| begun(&trail, &contract())).collect();
     clock.advance(SECOND);
     for run in &runs[..2] {
-        ["reserve", "book", "close"].iter().for_each(|action| drop(ack(&trail, run.id(), action, &done()).some()));
+        all_done(&trail, run.id());
     }
     ack(&trail, runs[2].id(), "reserve", &done());
     let ids: Vec<RunId> = runs.iter().map(Run::id).collect();
@@ -203,7 +209,7 @@ fn c14_a_declared_contract_is_never_changed_and_nothing_is_added_behind_its_end(
     let run = begun(&trail, &contract());
     let again = trail.recorder.declare_with(run.id(), &standard_run(Duration::ZERO, Duration::ZERO), true);
     assert_eq!(again.unwrap_err().code(), Code::ContractClosed);
-    ["reserve", "book", "close"].iter().for_each(|action| drop(ack(&trail, run.id(), action, &done()).some()));
+    all_done(&trail, run.id());
     assert_eq!(trail.recorder.expect(run.id(), &within("more", 5)).unwrap_err().code(), Code::ContractClosed);
     assert!(trail.recorder.close_contract(run.id()).unwrap().is_clean());
     assert_eq!(trail.recorder.close_contract(run.id()).unwrap_err().code(), Code::ContractClosed);
@@ -252,7 +258,7 @@ fn c18_switched_off_is_disabled_never_pass_and_recording_goes_on() {
     let (trail, _) = Trail::with_clock();
     let run = trail.recorder.begin_run("order").unwrap();
     trail.recorder.declare_with(run.id(), &contract(), false).unwrap();
-    ["reserve", "book", "close"].iter().for_each(|action| drop(ack(&trail, run.id(), action, &done()).some()));
+    all_done(&trail, run.id());
     let report = trail.recorder.reconcile(run.id()).unwrap();
     assert_eq!((report.verdict, report.is_clean()), (Verdict::Disabled, false));
     assert!(trail.of(Kind::ContractDeclared)[0].record.body.is(Key::Disabled));

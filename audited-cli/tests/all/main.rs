@@ -7,9 +7,11 @@
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
 //! | `pages` | the documents say what the code does |
+//! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
 
 mod answers;
 mod index;
 mod integrity;
 mod pages;
+mod reconcile;
 mod support;

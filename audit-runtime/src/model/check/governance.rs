@@ -201,9 +201,13 @@ mod tests {
                 fill(body);
             })
         };
-        let output = |body: &mut BodyWriter| drop(body.slot(Key::OutputDigest, &slot()));
-        let error = |body: &mut BodyWriter| drop(body.text(Key::Error, "e").text(Key::ErrorCode, "EXECUTOR_EXCEPTION"));
-        assert!(closed(Status::Success, Exit::Returned, |body| drop(body.slot(Key::OutputDigest, &slot()))).is_ok());
+        let output = |body: &mut BodyWriter| {
+            body.slot(Key::OutputDigest, &slot());
+        };
+        let error = |body: &mut BodyWriter| {
+            body.text(Key::Error, "e").text(Key::ErrorCode, "EXECUTOR_EXCEPTION");
+        };
+        assert!(closed(Status::Success, Exit::Returned, output).is_ok());
         assert!(closed(Status::Success, Exit::Returned, |_| {}).is_err());
         assert!(closed(Status::Success, Exit::Errored, output).is_err());
         assert!(closed(Status::Failed, Exit::Errored, error).is_ok());
