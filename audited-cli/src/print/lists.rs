@@ -18,7 +18,7 @@ pub(crate) fn runs(trail: &Trail) -> Result<Answer, audit_runtime::Error> {
         page.line(Tone::Bold, title);
     }
     for run in &runs {
-        let began = run.started_at.map_or_else(String::new, |at| fit(&time(at), 19).replace('…', ""));
+        let began = run.started_at.map_or_else(String::new, |at| time(at).chars().take(19).collect());
         page.plain(format!(
             "{:<14} {:<20} {:<20} {:>8} {:>6} {:>6}",
             short(trail, &run.id),
