@@ -200,7 +200,7 @@ impl Told {
     }
 
     /// Reads the effects.
-    pub fn look(&mut self, effects: &Path) {
+    pub fn look_at(&mut self, effects: &Path) {
         let bytes = std::fs::read(effects).unwrap_or_default();
         let (whole, _) = bytes.as_chunks::<8>();
         self.effects = whole.iter().map(|n| u64::from_le_bytes(*n)).collect();

@@ -6,9 +6,11 @@
 //! | `say` | what it says to its killer |
 //! | `calls` | the audited functions |
 //! | `work` | many threads at work until they are killed; a fixed script; opening alone |
+//! | `fill` | work until there is no room |
 //! | `zoo` | ways to die |
 
 pub mod calls;
+mod fill;
 pub mod say;
 mod work;
 mod zoo;
@@ -46,6 +48,7 @@ pub fn main() {
         "script" => work::script(&words),
         "settle" => work::settle(&words),
         "crowd" => work::crowd(&words),
+        "fill" => fill::fill(&words),
         "die" => zoo::die(&words),
         other => panic!("no command {other:?}"),
     };

@@ -19,7 +19,15 @@ impl Effects {
     /// When the file cannot be made.
     #[must_use]
     pub fn beside(trail: &Path) -> Effects {
-        let path = trail.with_extension("effects");
+        Self::at(&trail.with_extension("effects"))
+    }
+
+    /// In this file.
+    ///
+    /// # Panics
+    /// When the file cannot be made.
+    #[must_use]
+    pub fn at(path: &Path) -> Effects {
         let file = OpenOptions::new().append(true).create(true).open(path).expect("the file of effects");
         Effects(Arc::new(file))
     }

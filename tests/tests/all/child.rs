@@ -148,6 +148,6 @@ pub fn fast_place() -> (tempfile::TempDir, PathBuf) {
 pub fn hear(trail: &Path, ended: &[&Ended]) -> Told {
     let mut told = Told::default();
     ended.iter().for_each(|ended| told.hear(&ended.said));
-    told.look(&trail.with_extension("effects"));
+    told.look_at(&trail.with_extension("effects"));
     told
 }

@@ -4,7 +4,9 @@
 mod child;
 mod controls;
 mod crowd;
+mod disk;
 mod forked;
+mod held;
 mod killed;
 mod recovery;
 mod zoo;
