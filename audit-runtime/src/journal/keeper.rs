@@ -139,7 +139,7 @@ fn keeper_loop(shared: &Shared) {
 /// Keeps one filled segment ahead of use, more when admission asks for it.
 fn prepare(shared: &Shared) {
     loop {
-        let (number, size) = {
+        let (number, size, least) = {
             let mut tail = shared.tail.lock();
             // Counted as admission counts: less the header, and what the end of a segment may waste.
             let spare = SEGMENT_HEADER as u64 + TERMINAL_RESERVE;
@@ -153,7 +153,8 @@ fn prepare(shared: &Shared) {
             if shared.commit.poison().is_some() {
                 return;
             }
-            (tail.next_number, tail.next_size.max(wanted.min(shared.settings.max_segment)))
+            let least = wanted.min(shared.settings.max_segment);
+            (tail.next_number, tail.next_size.max(least), least)
         };
         let path = shared.layout.segment(shared.stream, number);
         match shared.storage.create_segment(&path, size) {
@@ -172,10 +173,14 @@ fn prepare(shared: &Shared) {
                 // every later attempt fail because the file exists.
                 drop(shared.storage.remove_segment(&path));
                 let place = format!("filling streams/{}/{number:08}.seg", shared.stream.text());
+                let error = Error::io(Code::StorageFailed, place, cause);
                 let mut tail = shared.tail.lock();
-                // Where there is little space, a smaller segment may still fit.
+                // Where there is little space, a smaller segment may still fit: nobody is refused before it was tried.
                 tail.next_size = (tail.next_size / 2).max(shared.settings.first_segment);
-                tail.prepare_failed = Some(Error::io(Code::StorageFailed, place, cause));
+                if error.is_capacity() && tail.next_size.max(least) < size {
+                    continue;
+                }
+                tail.prepare_failed = Some(error);
                 drop(tail);
                 shared.space.notify_all();
                 return;

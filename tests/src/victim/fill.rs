@@ -10,16 +10,21 @@ use std::path::Path;
 /// Newcomers that try after the first refusal.
 const LATE: u64 = 20;
 
+/// Calls that go through several segments.
+const ENOUGH: u64 = 8_000;
+
 fn limit(resource: Resource, most: u64) {
     let limit = Rlimit { current: Some(most), maximum: Some(most) };
     setrlimit(resource, limit).expect("a lower limit can always be set");
 }
 
 /// `fill TRAIL EFFECTS HELD HOW`: holds HELD entries open, calls until one is refused, then ends what it holds. HOW is
-/// `disk`, `size` (a file-size limit of 600 KiB) or `files` (no more open files).
+/// `disk`, `size` or `tiny` (a file-size limit of 600 or 100 KiB) or `files` (no more open files).
 pub(super) fn fill(words: &Words) -> Result<(), Error> {
-    if words.text(4) == "size" {
-        limit(Resource::Fsize, 600 * 1024);
+    match words.text(4) {
+        "size" => limit(Resource::Fsize, 600 * 1024),
+        "tiny" => limit(Resource::Fsize, 100 * 1024),
+        _ => {}
     }
     let recorder = Builder::new(words.trail()).open()?;
     introduce(&recorder, true);
@@ -37,7 +42,8 @@ pub(super) fn fill(words: &Words) -> Result<(), Error> {
             println!("CAPACITY {} {error}", error.is_capacity());
             refused += 1;
         }
-        if refused > LATE || n > 1_000_000 {
+        // Under a limit on files there is always room for a smaller one.
+        if refused > LATE || (words.text(4) == "size" && n == ENOUGH) {
             break;
         }
     }
