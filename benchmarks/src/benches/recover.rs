@@ -17,16 +17,16 @@ const MARK: f64 = 0.5;
 /// The process that dies: writes the calls, then ends without a goodbye.
 pub fn victim(arguments: &[String]) -> ExitCode {
     let Some(dir) = arguments.first() else { return ExitCode::from(2) };
-    match trails::recorder(Path::new(dir)) {
-        Ok(recorder) => trails::write_calls(&recorder, CALLS),
+    let recorder = match trails::recorder(Path::new(dir)) {
+        Ok(recorder) => recorder,
         Err(error) => {
             eprintln!("the process that should die cannot open its trail: {error}");
             return ExitCode::FAILURE;
         }
-    }
-    let this = rustix::process::getpid();
-    // The signal is as final as the power switch of a program; what follows is not reached.
-    match rustix::process::kill_process(this, rustix::process::Signal::KILL) {
+    };
+    trails::write_calls(&recorder, CALLS);
+    // While the recorder lives: dropping it would close the stream. What follows the signal is not reached.
+    match rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
