@@ -9,19 +9,30 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn wall_ns(&self) -> i64;
     /// Nanoseconds since some fixed point. Never decreases.
     fn mono_ns(&self) -> u64;
+    /// Both, wall time first. A clock that can tell both for the price of one does.
+    fn now(&self) -> (i64, u64) {
+        (self.wall_ns(), self.mono_ns())
+    }
 }
+
+/// How long the difference between the two clocks is taken to stand.
+const SAME_DIFFERENCE_NS: u64 = 1_000_000;
 
 /// The machine's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    /// Wall time less monotonic time, as last measured.
+    difference: AtomicI64,
+    /// When the difference has to be measured again, monotonic.
+    stale_at: AtomicU64,
 }
 
 impl SystemClock {
     /// A clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
-        SystemClock { start: Instant::now() }
+        SystemClock { start: Instant::now(), difference: AtomicI64::new(0), stale_at: AtomicU64::new(0) }
     }
 }
 
@@ -41,6 +52,20 @@ impl Clock for SystemClock {
 
     fn mono_ns(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    // A record needs both times and a clock read is a good part of its cost. A step of the wall clock shows a
+    // millisecond later at most, which no reader of wall times can tell.
+    fn now(&self) -> (i64, u64) {
+        let mono = self.mono_ns();
+        let signed = i64::try_from(mono).unwrap_or(i64::MAX);
+        if mono < self.stale_at.load(Ordering::Acquire) {
+            return (signed.saturating_add(self.difference.load(Ordering::Relaxed)), mono);
+        }
+        let wall = self.wall_ns();
+        self.difference.store(wall.saturating_sub(signed), Ordering::Relaxed);
+        self.stale_at.store(mono.saturating_add(SAME_DIFFERENCE_NS), Ordering::Release);
+        (wall, mono)
     }
 }
 

@@ -11,9 +11,10 @@ use crate::seeded;
 use crate::site::{OnFailure, Site};
 
 /// What became of asking for an entry.
+#[expect(clippy::large_enum_variant, reason = "a box would be the only allocation of an entry")]
 pub(crate) enum Asked {
     /// It is appended; the body may run once it is acknowledged.
-    Opened(Box<Opening>),
+    Opened(Opening),
     /// The body runs without a record.
     Unaudited,
 }
@@ -54,7 +55,7 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<As
         place = Place { run, parent: Id::NONE, unattributed: false };
     }
     match open(site, &recorder, &place, inputs) {
-        Ok((opened, pending)) => Ok(Asked::Opened(Box::new(Opening { recorder, opened, pending }))),
+        Ok((opened, pending)) => Ok(Asked::Opened(Opening { recorder, opened, pending })),
         Err(_) if seeded::is("open_failure_ignored") => Ok(Asked::Unaudited),
         Err(error) => {
             if !matches!(site.options.on_failure, OnFailure::Degrade) {
@@ -153,7 +154,7 @@ impl Entry {
             Asked::Opened(opening) => opening,
         };
         let current = opening.ambient();
-        let Opening { recorder, opened, pending } = *opening;
+        let Opening { recorder, opened, pending } = opening;
         if let Err(error) = recorder.wait(pending) {
             return answer(site, Some(&recorder), error).map(|_| Entry::unaudited(site));
         }

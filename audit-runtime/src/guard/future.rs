@@ -161,7 +161,7 @@ impl State {
                         Err(error) => return Step::Refuse(error),
                         Ok(Asked::Unaudited) => self.stage = Stage::Off,
                         Ok(Asked::Opened(opening)) => {
-                            let entry::Opening { recorder, opened, pending } = *opening;
+                            let entry::Opening { recorder, opened, pending } = opening;
                             self.stage = Stage::Opening(Box::new(Live {
                                 recorder,
                                 opened,

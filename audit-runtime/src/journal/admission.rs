@@ -20,7 +20,7 @@ impl Shared {
         tail: &mut MutexGuard<'_, Tail>,
         size: u64,
         purpose: Purpose,
-        deadline: Instant,
+        deadline: &mut Option<Instant>,
         what: &dyn Fn() -> String,
     ) -> Result<(), Error> {
         loop {
@@ -52,7 +52,7 @@ impl Shared {
             if let Some(failed) = failed {
                 return Err(Error::caused_by(Code::StorageFull, what(), failed));
             }
-            if self.space.wait_until(tail, deadline).timed_out() {
+            if self.space.wait_until(tail, self.deadline(deadline)).timed_out() {
                 return Err(self.give_up(Error::new(Code::TimedOut, what()).detail("no segment was ready")));
             }
         }

@@ -391,8 +391,7 @@ fn set_private(dir: &std::path::Path) -> io::Result<()> {
 
 impl Shared {
     pub(super) fn stamp(&self, header: &mut Header) {
-        header.wall_ns = self.clock.wall_ns();
-        header.mono_ns = self.clock.mono_ns();
+        (header.wall_ns, header.mono_ns) = self.clock.now();
     }
 
     pub(super) fn segment_header(&self, tail: &Tail) -> [u8; SEGMENT_HEADER] {
@@ -409,14 +408,16 @@ impl Shared {
         if !self.fork.is_ours(self.pid) && !seeded::is("fork_unnoticed") {
             return Err(Error::new(Code::Forked, what()));
         }
-        let deadline = Instant::now() + self.settings.ack_timeout;
+        // A clock read is a good part of a record's cost, so the time is taken only where somebody has to wait.
+        let mut deadline = None;
         let early = seeded::is("seq_outside_lock").then(|| self.tail.lock().seq);
         let size = frame::framed(HEADER + body.len()) as u64;
         let mut bytes = header.encode();
-        let Some(mut tail) = self.tail.try_lock_until(deadline) else {
+        let locked = self.tail.try_lock().or_else(|| self.tail.try_lock_until(self.deadline(&mut deadline)));
+        let Some(mut tail) = locked else {
             return Err(self.give_up(Error::new(Code::TimedOut, what())));
         };
-        self.admit(&mut tail, size, purpose, deadline, &what)?;
+        self.admit(&mut tail, size, purpose, &mut deadline, &what)?;
         while tail.pos + size > tail.size {
             self.rotate(&mut tail)?;
         }
@@ -441,7 +442,12 @@ impl Shared {
             return Ok(Pending::kept(header.seq));
         }
         self.commit.request(header.seq + 1);
-        Ok(Pending::until(header.seq, deadline))
+        Ok(Pending::until(header.seq, self.deadline(&mut deadline)))
+    }
+
+    /// When a caller gives up who waits from now on, or from the first time that this was asked.
+    pub(super) fn deadline(&self, known: &mut Option<Instant>) -> Instant {
+        *known.get_or_insert_with(|| Instant::now() + self.settings.ack_timeout)
     }
 
     /// Puts the frame at the end of the stream; true when that is all that was promised.

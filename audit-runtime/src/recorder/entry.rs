@@ -163,7 +163,8 @@ impl Recorder {
             };
             let entry = OpenEntry { status: Status::Open, run: open.run, site, mono_ns: header.mono_ns };
             self.0.ledger.lock().opened(header.seq, entry);
-            Ok((opened.clone(), self.pending(pending, opened, false, &header, body)))
+            let pending = self.pending(pending, &opened, false, &header, body);
+            Ok((opened, pending))
         })
     }
 
@@ -197,7 +198,7 @@ impl Recorder {
         with_body(fill, |body| match self.0.journal.append(&mut header, body, Purpose::Terminal) {
             Ok(pending) => {
                 self.0.ledger.lock().closed(opened.id.seq, close.exit);
-                Ok(self.pending(pending, opened.clone(), true, &header, body))
+                Ok(self.pending(pending, opened, true, &header, body))
             }
             Err(failure) => Err(self.place_elsewhere(opened, header, body, failure)),
         })
@@ -245,14 +246,14 @@ impl Recorder {
     fn pending(
         &self,
         journal: journal::Pending,
-        opened: Opened,
+        opened: &Opened,
         terminal: bool,
         header: &Header,
         body: &[u8],
     ) -> Pending {
         let observed = self.0.observers.any();
         let kept = (!journal.is_kept() || observed)
-            .then(|| Box::new(Kept { opened, terminal, header: *header, body: body.to_vec() }));
+            .then(|| Box::new(Kept { opened: opened.clone(), terminal, header: *header, body: body.to_vec() }));
         Pending { journal, kept }
     }
 

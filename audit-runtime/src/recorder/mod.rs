@@ -190,8 +190,7 @@ impl Recorder {
     /// A header of this kind with the times of now.
     pub(crate) fn header(&self, kind: Kind) -> Header {
         let mut header = Header::new(kind);
-        header.wall_ns = self.0.clock.wall_ns();
-        header.mono_ns = self.0.clock.mono_ns();
+        (header.wall_ns, header.mono_ns) = self.0.clock.now();
         header
     }
 
