@@ -350,7 +350,7 @@ impl Recorder {
         header.exit = Exit::Cancelled;
         header.subject = kept.opened.id;
         let mut body = BodyWriter::new();
-        body.text(Key::Error, "refused: the opening was not acknowledged; the body was not entered")
+        body.text(Key::Error, "the opening was not acknowledged; no later record of this entry was admitted")
             .text(Key::ErrorCode, failure.code().text());
         // Under `degrade` the body runs all the same: then nobody knows an end, and recovery says just that.
         if !kept.opened.degrades && self.0.journal.is_ours() {
