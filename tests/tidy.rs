@@ -217,6 +217,39 @@ fn nothing_half_done_lands() {
     assert_eq!(unwanted("x.rs", &["// TO", "DO later"].concat()).len(), 1);
 }
 
+/// Names of tests that a document gives in backticks: `g1_returned`, or `g1_*` for several.
+fn named_tests(text: &str) -> Vec<&str> {
+    let looks_like_a_test = |word: &&str| {
+        let name = word.trim_end_matches('*');
+        name.contains('_') && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    text.split('`').skip(1).step_by(2).filter(looks_like_a_test).collect()
+}
+
+/// Names in the documents that no test of the workspace has.
+fn tests_that_are_not_there<'a>(document: &'a str, sources: &[(String, String)]) -> Vec<&'a str> {
+    let exists = |name: &str| {
+        let start = format!("fn {}", name.trim_end_matches('*'));
+        let whole = format!("{start}(");
+        sources.iter().any(|(_, text)| if name.ends_with('*') { text.contains(&start) } else { text.contains(&whole) })
+    };
+    named_tests(document).into_iter().filter(|name| !exists(name)).collect()
+}
+
+#[test]
+fn every_test_that_the_guarantees_name_exists() {
+    let folders = ["audit-macros", "audit-runtime", "audit-testkit", "audited-cli", "examples", "tests"];
+    let all: Vec<_> = folders.iter().flat_map(|folder| sources(folder)).collect();
+    for document in ["docs/guarantees.md", "docs/failures.md"] {
+        let text = fs::read_to_string(root().join(document)).expect("the document");
+        let table: String = text.lines().filter(|line| line.starts_with('|')).collect::<Vec<_>>().join("\n");
+        assert!(named_tests(&table).len() > 10, "{document} names its tests");
+        let missing = tests_that_are_not_there(&table, &all);
+        assert!(missing.is_empty(), "{document} names tests that are not there: {missing:?}");
+    }
+    assert_eq!(tests_that_are_not_there("| `a_test_nobody_wrote` |", &all), ["a_test_nobody_wrote"]);
+}
+
 #[test]
 fn every_dependency_gives_its_reason() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace's manifest");
