@@ -94,6 +94,7 @@ codes! {
     UnknownId = "AUD0601" Configuration "nothing in the trail has this id" next "list ids with `audited runs` or `audited show`",
     AmbiguousId = "AUD0602" Configuration "the prefix names more than one stream" next "give more characters of the id",
     BadId = "AUD0603" Configuration "this is no id" next "ids look like 7k3q9d-1041",
+    AmbiguousRow = "AUD0604" Configuration "the row came to more than one end" next "explain one of its tokens",
 
     // 07: the landscape
     ForeignEntity = "AUD0701" Refused "the value belongs to another run" next "use the values that this run's landscape returned",

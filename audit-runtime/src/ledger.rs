@@ -1,6 +1,10 @@
 //! What is open in a recorder and what its runs have done so far, in memory. Pure: it is told, it judges, it writes
 //! nothing. Run ends and the shutdown report are decided here, never by asking the index.
 
+mod book;
+
+pub use book::{Book, Tally};
+
 use crate::model::lifecycle::{self, By, Entity, Illegal};
 use crate::model::{Exit, RunId, Status};
 use std::collections::HashMap;
@@ -90,6 +94,7 @@ impl Counts {
 pub struct Ledger {
     open: SeqMap<u64, OpenEntry>,
     counts: HashMap<(RunId, u32), Counts, BuildHasherDefault<SeqHasher>>,
+    books: HashMap<RunId, Book, BuildHasherDefault<SeqHasher>>,
 }
 
 /// Why the ledger refuses a terminal.
@@ -162,8 +167,25 @@ impl Ledger {
         counts
     }
 
-    /// Forgets the counts of a run that has ended.
+    /// Begins the book of a run's tokens.
+    pub fn keep_book(&mut self, run: RunId) {
+        self.books.entry(run).or_default();
+    }
+
+    /// The book of a run that has a graph.
+    #[must_use]
+    pub fn book(&self, run: RunId) -> Option<&Book> {
+        self.books.get(&run)
+    }
+
+    /// The book of a run that has a graph.
+    pub fn book_mut(&mut self, run: RunId) -> Option<&mut Book> {
+        self.books.get_mut(&run)
+    }
+
+    /// Forgets the counts and the book of a run that has ended.
     pub fn forget(&mut self, run: RunId) {
+        self.books.remove(&run);
         self.counts.retain(|(r, _), counts| *r != run || counts.open() > 0);
     }
 }

@@ -19,6 +19,7 @@ pub mod governance;
 pub mod guard;
 pub mod index;
 pub mod journal;
+pub mod landscape;
 pub mod layer;
 pub mod ledger;
 pub mod recorder;

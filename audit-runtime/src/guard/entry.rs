@@ -90,6 +90,7 @@ fn open(site: &'static Site, recorder: &Recorder, place: &Place, inputs: &Inputs
         unattributed: place.unattributed,
         durability: site.options.durable,
         external: site.options.external,
+        token: None,
     })
 }
 

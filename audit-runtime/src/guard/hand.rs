@@ -48,6 +48,7 @@ impl Recorder {
             unattributed: place.unattributed,
             durability: None,
             external: false,
+            token: None,
         })?;
         self.wait(pending)?;
         Ok(Guard { open: Some((self.clone(), opened)) })

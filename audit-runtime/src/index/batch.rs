@@ -147,14 +147,14 @@ const STORE_STATE: &str =
     "INSERT OR REPLACE INTO node_states(key, run_id, state_id, node_id, attempt, status, exit_kind,
   input_slot, output_slot, opened_stream, opened_seq, opened_at, ended_stream, ended_seq, ended_at, duration_ns,
   context_after, error, error_type, error_code, success_reason, abandon_reason, observer, reason, location, spooled,
-  deferred_stream, deferred_seq, parent, site, trace_id, recorded, unattributed, durability) VALUES
+  deferred_stream, deferred_seq, parent, site, trace_id, recorded, unattributed, durability, token_id) VALUES
   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)";
+  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)";
 
 const LOAD_STATE: &str = "SELECT run_id, node_id, attempt, status, exit_kind, input_slot, output_slot, opened_stream,
   opened_seq, opened_at, ended_stream, ended_seq, ended_at, duration_ns, context_after, error, error_type, error_code,
   success_reason, abandon_reason, observer, reason, location, spooled, deferred_stream, deferred_seq, parent, site,
-  trace_id, recorded, unattributed, durability FROM node_states WHERE key = ?1";
+  trace_id, recorded, unattributed, durability, token_id FROM node_states WHERE key = ?1";
 
 fn store_state(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &StateRow) -> Result<(), Failure> {
     let (open, end) = (row.opening.as_ref(), row.end.as_ref());
@@ -201,6 +201,7 @@ fn store_state(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &StateRow) -
             open.and_then(|o| o.recorded.as_deref()),
             open.filter(|o| o.unattributed).map(|_| 1),
             open.map(|o| o.durability),
+            open.and_then(|o| o.token).map(|token| names.id(token)),
         ],
     )?;
     Ok(())
@@ -216,6 +217,7 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StateRow> {
             at: row.get(9)?,
             run,
             parent: id_at(row, 26)?,
+            token: id_at(row, 32)?,
             node: row.get::<_, Option<String>>(1)?.map(Arc::from),
             site: row.get::<_, Option<u32>>(27)?.unwrap_or(0),
             attempt: row.get(2)?,

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `schema` | tables, indexes, views and their version |
 //! | `store` | one SQLite file: opened, checked, its errors named |
+//! | `landscape` | the landscape's records as rows |
 //! | `json` | values as JSON text |
 //! | `fold` | what one record means for the rows: pure, and free of order between streams |
 //! | `batch` | rows that one transaction touches, written once |
@@ -19,6 +20,7 @@ mod batch;
 mod dump;
 mod fold;
 pub mod json;
+mod landscape;
 mod points;
 mod private;
 mod project;

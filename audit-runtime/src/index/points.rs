@@ -34,6 +34,22 @@ impl Target<'_, '_> {
             Kind::PanicObserved | Kind::Evidence => self.evidence(place, record),
             Kind::Refusal => self.refusal(place, record),
             Kind::Gap | Kind::Uninstalled => self.gap(place, record),
+            Kind::GraphSealed => self.graph(place, record),
+            Kind::RowRead => self.row_read(place, record),
+            Kind::TokenForked => self.replaced(place, record, true),
+            Kind::TokenExpanded => self.replaced(place, record, false),
+            Kind::TokensCoalesced => self.coalesced(place, record),
+            Kind::TokenOutcome => self.outcome(place, record),
+            Kind::Routed => self.routed(place, record),
+            Kind::CallOpened => self.call_opened(place, record),
+            Kind::CallClosed => self.call_closed(place, record),
+            Kind::OperationOpened => self.operation_opened(place, record),
+            Kind::OperationClosed => self.operation_closed(place, record),
+            Kind::BatchDrafted => self.batch_drafted(place, record),
+            Kind::BatchMember => self.batch_member(place, record),
+            Kind::BatchExecuting => self.batch_executing(place, record),
+            Kind::BatchClosed => self.batch_closed(place, record),
+            Kind::Artifact => self.artifact(place, record),
             Kind::GroupCommitted
             | Kind::RunJoined
             | Kind::Decision
@@ -47,26 +63,10 @@ impl Target<'_, '_> {
             | Kind::ContractClosed
             | Kind::ContractAlert
             | Kind::RunPhase
-            | Kind::GraphSealed
-            | Kind::RowRead
-            | Kind::TokenForked
-            | Kind::TokenExpanded
-            | Kind::TokensCoalesced
-            | Kind::TokenOutcome
-            | Kind::Routed
-            | Kind::CallOpened
-            | Kind::CallClosed
-            | Kind::OperationOpened
-            | Kind::OperationClosed
-            | Kind::BatchDrafted
-            | Kind::BatchMember
-            | Kind::BatchExecuting
-            | Kind::BatchClosed
             | Kind::SinkPrepared
             | Kind::SinkIntent
             | Kind::SinkAnswered
             | Kind::SinkReceipt
-            | Kind::Artifact
             | Kind::Checkpoint
             | Kind::RunResumed => self.other(place, record),
         }
@@ -335,7 +335,7 @@ impl Target<'_, '_> {
         )
     }
 
-    fn other(&mut self, place: Place, record: &Record) -> Result<(), Failure> {
+    pub(super) fn other(&mut self, place: Place, record: &Record) -> Result<(), Failure> {
         let key = self.names.key(self.sql, place)?;
         self.put(
             "INSERT OR REPLACE INTO records(key, stream, seq, at, kind, run_id, subject, body)
@@ -362,11 +362,11 @@ impl Target<'_, '_> {
         )
     }
 
-    fn put(&self, sql: &'static str, values: &[&dyn ToSql]) -> Result<(), Failure> {
+    pub(super) fn put(&self, sql: &'static str, values: &[&dyn ToSql]) -> Result<(), Failure> {
         self.sql.run(sql, values)
     }
 
-    fn run_id(&self, record: &Record) -> Option<String> {
+    pub(super) fn run_id(&self, record: &Record) -> Option<String> {
         fold::run_of(record.header.run).map(|run| self.names.id(run))
     }
 

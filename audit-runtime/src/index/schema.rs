@@ -5,7 +5,7 @@
 //! differ between two indexes of one journal and stand in no dump.
 
 /// Version of the schema; stands in `PRAGMA user_version`.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// Marks the file as ours: `PRAGMA application_id`, "AUDX".
 pub(super) const APPLICATION: i64 = 0x4155_4458;
@@ -28,9 +28,11 @@ pub(super) const DUMPED: &[(&str, &str)] = &[
     ("contradictions", "stream, seq"),
     ("unread", "stream, seq"),
     ("nodes", "run_id, node_id"),
+    ("rows", "run_id, row_id"),
     ("tokens", "run_id, token_id"),
     ("token_parents", "run_id, token_id, ordinal"),
     ("outcomes", "run_id, token_id, stream, seq"),
+    ("routes", "run_id, event_id"),
     ("operations", "run_id, operation_id"),
     ("batches", "run_id, batch_id"),
     ("calls", "run_id, call_id"),
@@ -93,19 +95,22 @@ CREATE TABLE unread(
   key INTEGER PRIMARY KEY, stream TEXT NOT NULL, seq INTEGER NOT NULL, what TEXT NOT NULL, why TEXT NOT NULL);
 ";
 
-/// What the landscape's records fill: declared now, because the sweep asks them.
+/// What the landscape's records fill.
 pub(super) const LANDSCAPE: &str = "
 CREATE TABLE nodes(run_id TEXT, node_id TEXT, kind TEXT, determinism TEXT, stream TEXT, seq INTEGER);
+CREATE TABLE rows(run_id TEXT, row_id TEXT, node_id TEXT, identity TEXT, digest TEXT, at INTEGER, stream TEXT, seq INTEGER);
+CREATE TABLE routes(run_id TEXT, event_id TEXT, state_id TEXT, token_id TEXT, mode TEXT, edges TEXT, reason_digest TEXT,
+  at INTEGER, stream TEXT, seq INTEGER);
 CREATE TABLE tokens(run_id TEXT, token_id TEXT, row_id TEXT, fork_group TEXT, expand_group TEXT, join_group TEXT,
   branch TEXT, stream TEXT, seq INTEGER);
 CREATE TABLE token_parents(run_id TEXT, token_id TEXT, parent_id TEXT, ordinal INTEGER);
 CREATE TABLE outcomes(run_id TEXT, token_id TEXT, terminal INTEGER, outcome TEXT, path TEXT, sink TEXT, error_digest TEXT,
   fork_group TEXT, expand_group TEXT, join_group TEXT, batch_id TEXT, children INTEGER, stream TEXT, seq INTEGER);
-CREATE TABLE operations(run_id TEXT, operation_id TEXT, node_id TEXT, kind TEXT, status TEXT, stream TEXT, seq INTEGER,
+CREATE TABLE operations(key INTEGER PRIMARY KEY, run_id TEXT, operation_id TEXT, node_id TEXT, kind TEXT, status TEXT, stream TEXT, seq INTEGER,
   ended_stream TEXT, ended_seq INTEGER, duration_ns INTEGER, error TEXT);
-CREATE TABLE batches(run_id TEXT, batch_id TEXT, node_id TEXT, status TEXT, attempt INTEGER, retry_of TEXT, stream TEXT,
+CREATE TABLE batches(key INTEGER PRIMARY KEY, run_id TEXT, batch_id TEXT, node_id TEXT, status TEXT, attempt INTEGER, retry_of TEXT, stream TEXT,
   seq INTEGER);
-CREATE TABLE calls(run_id TEXT, call_id TEXT, state_id TEXT, operation_id TEXT, ordinal INTEGER, kind TEXT, endpoint TEXT,
+CREATE TABLE calls(key INTEGER PRIMARY KEY, run_id TEXT, call_id TEXT, state_id TEXT, operation_id TEXT, ordinal INTEGER, kind TEXT, endpoint TEXT,
   status TEXT, stream TEXT, seq INTEGER, ended_stream TEXT, ended_seq INTEGER, duration_ns INTEGER, error TEXT);
 CREATE TABLE artifacts(run_id TEXT, artifact_id TEXT, state_id TEXT, digest TEXT, bytes INTEGER, stream TEXT, seq INTEGER);
 ";
@@ -127,6 +132,10 @@ CREATE INDEX runs_by_trace ON runs(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX notes_by_trace ON notes(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX evidence_by_state ON evidence(state_id);
 CREATE INDEX tokens_by_id ON tokens(run_id, token_id);
+CREATE INDEX tokens_by_row ON tokens(row_id);
+CREATE INDEX rows_by_id ON rows(row_id);
+CREATE INDEX operations_by_id ON operations(operation_id);
+CREATE INDEX routes_by_token ON routes(token_id);
 CREATE INDEX parents_by_token ON token_parents(run_id, token_id);
 CREATE INDEX parents_by_parent ON token_parents(run_id, parent_id);
 CREATE INDEX outcomes_by_token ON outcomes(run_id, token_id);

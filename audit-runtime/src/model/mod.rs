@@ -9,6 +9,7 @@
 //! | `check` | the load check: status x field matrix |
 //! | `cbor` | the body's encoding |
 //! | `record` | header + body, encoded and decoded |
+//! | `graph` | the landscape's closed sets: node kinds, determinism, calls, routing, triggers |
 //! | `outcome` | the legal pairs of outcome and path, with the fields that each needs |
 //! | `digest` | canonical JSON and digests |
 //! | `slot` | digest slots in bodies |
@@ -18,6 +19,7 @@
 pub mod cbor;
 pub mod check;
 pub mod digest;
+pub mod graph;
 pub mod id;
 pub mod kind;
 pub mod lifecycle;

@@ -34,6 +34,8 @@ pub(crate) struct OpenState<'a> {
     pub(crate) unattributed: bool,
     pub(crate) durability: Option<Durability>,
     pub(crate) external: bool,
+    /// The token that visits.
+    pub(crate) token: Option<Id>,
 }
 
 /// An entry that has begun.
@@ -64,6 +66,8 @@ pub(crate) struct CloseState<'a> {
     pub(crate) success_reason: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
     pub(crate) location: Option<&'a str>,
+    /// An encoded CBOR map.
+    pub(crate) context_after: Option<&'a [u8]>,
 }
 
 impl CloseState<'_> {
@@ -79,6 +83,7 @@ impl CloseState<'_> {
             success_reason: None,
             reason: None,
             location: None,
+            context_after: None,
         }
     }
 }
@@ -147,6 +152,9 @@ impl Recorder {
             if open.unattributed {
                 body.yes(Key::Unattributed);
             }
+            if let Some(token) = open.token {
+                body.id(Key::Token, token);
+            }
         };
         with_body(fill, |body| {
             let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
@@ -194,6 +202,9 @@ impl Recorder {
                 .maybe(Key::SuccessReason, close.success_reason)
                 .maybe(Key::Reason, close.reason)
                 .maybe(Key::Location, close.location);
+            if let Some(context) = close.context_after {
+                body.raw(Key::ContextAfter, context);
+            }
         };
         with_body(fill, |body| match self.0.journal.append(&mut header, body, Purpose::Terminal) {
             Ok(pending) => {

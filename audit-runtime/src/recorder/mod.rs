@@ -5,6 +5,7 @@
 //! | `entry` | opening and closing node states |
 //! | `attempt` | action attempts: PENDING and their terminals |
 //! | `point` | refusals, gaps, notes, panics, evidence |
+//! | `step` | beginning and ending calls, operations, batches |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
 //! | `recovered` | what opening found and settled |
@@ -17,6 +18,7 @@ mod point;
 mod recovered;
 mod run;
 mod sites;
+mod step;
 
 pub use entry::State;
 pub(crate) use entry::{CloseState, OpenState, Opened, Pending};

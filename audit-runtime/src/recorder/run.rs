@@ -4,7 +4,7 @@ use super::Recorder;
 use crate::error::{Code, Error};
 use crate::journal::Purpose;
 use crate::journal::owner::Lock;
-use crate::ledger::{self, Counts};
+use crate::ledger::{self, Book, Counts, Tally};
 use crate::model::cbor::Value;
 use crate::model::digest::CANONICAL_VERSION;
 use crate::model::record::flag;
@@ -181,7 +181,8 @@ impl Run {
         let nodes = self.counts();
         let mut total = Counts::default();
         nodes.iter().for_each(|node| total.add(&node.counts));
-        self.summary_as(ledger::judge(&total), nodes)
+        let judged = self.recorder.0.ledger.lock().book(self.id).map(Book::judge);
+        self.summary_as(judged.unwrap_or_else(|| ledger::judge(&total)), nodes)
     }
 
     fn counts(&self) -> Vec<SiteCounts> {
@@ -203,7 +204,8 @@ impl Run {
     /// written.
     pub fn finish(mut self) -> Result<RunSummary, Unfinished> {
         let summary = self.summary();
-        let open = summary.total().open();
+        let unfinished = self.recorder.0.ledger.lock().book(self.id).map_or(0, Book::unfinished);
+        let open = summary.total().open() + unfinished;
         if open > 0 {
             let error = Error::new(Code::RunHasOpenWork, format!("finishing run {}", self.id));
             return Err(Unfinished { error: error.detail(format!("{open} open")), run: self });
@@ -249,7 +251,14 @@ impl Run {
         header.subject = self.id.0;
         header.duration_ns = header.mono_ns.saturating_sub(self.started_ns);
         let mut body = BodyWriter::new();
-        body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(&summary.total()));
+        let (tally, findings) = match recorder.0.ledger.lock().book(self.id) {
+            Some(book) => (Some(book.tally()), book.findings(status)),
+            None => (None, Vec::new()),
+        };
+        body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(&summary.total(), tally));
+        if !findings.is_empty() {
+            body.value(Key::Findings, &Value::Array(findings.into_iter().map(Value::Text).collect()));
+        }
         let body = body.finish();
         let journal = &recorder.0.journal;
         let written = journal.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
@@ -273,16 +282,25 @@ impl Run {
     }
 }
 
-fn counts_value(total: &Counts) -> Value {
+fn counts_value(total: &Counts, tally: Option<Tally>) -> Value {
     let pair = |name: &str, n: u64| (Value::Text(name.to_owned()), Value::Uint(n));
-    Value::Map(vec![
+    let mut pairs = vec![
         pair("opened", total.opened),
         pair("completed", total.completed),
         pair("errored", total.errored),
         pair("panicked", total.panicked),
         pair("cancelled", total.cancelled),
         pair("open", total.open()),
-    ])
+    ];
+    if let Some(tally) = tally {
+        pairs.extend([
+            pair("rows", tally.rows),
+            pair("success", tally.success),
+            pair("failure", tally.failure),
+            pair("replaced", tally.replaced),
+        ]);
+    }
+    Value::Map(pairs)
 }
 
 impl Drop for Run {

@@ -14,7 +14,7 @@ use crate::model::{Id, Record};
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// What the id names: `node state`, `run`, `record`, `trace`.
+    /// What the id names: `node state`, `run`, `token`, `row`, `record`, `trace`.
     pub what: &'static str,
     /// The id, whole.
     pub id: String,
@@ -76,7 +76,7 @@ const DETAILS: &str = "SELECT input_slot, output_slot, error_type, error_code, a
   ended_stream || '-' || ended_seq, spooled, recorded, unattributed, trace_id, location, reason FROM node_states s";
 
 impl Trail {
-    /// Explains a node state, a run, any record, or a trace id of 32 hexadecimal digits.
+    /// Explains a node state, a run, a token, a source row, any record, or a trace id of 32 hexadecimal digits.
     ///
     /// # Errors
     /// `AUD0601`, `AUD0602`, `AUD0603` for ids that name nothing, too much, or are none; `AUD0301` for an id that our own
@@ -93,7 +93,10 @@ impl Trail {
         if !self.select_runs("WHERE run_id = ?1", [format!("{id:#}")])?.is_empty() {
             return self.explain_run(id);
         }
-        self.explain_record(id)
+        match self.explain_journey(id)? {
+            Some(story) => Ok(story),
+            None => self.explain_record(id),
+        }
     }
 
     fn explain_entry(&self, id: Id, entry: Entry) -> Result<Story, Error> {

@@ -6,6 +6,7 @@
 //! | `entry` | node states as answers show them |
 //! | `runs` | runs with status and counts; one run in full |
 //! | `explain` | what is known of one id, as a story |
+//! | `journey` | the same for tokens and rows, back to the source |
 //! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
 //! | `stats` | latencies, the slowest, what never ended |
 //! | `tail` | records as they come |
@@ -19,6 +20,7 @@ mod doctor;
 mod entry;
 mod explain;
 mod finding;
+mod journey;
 mod lean;
 mod open;
 mod rules;

@@ -44,6 +44,7 @@ const ROWS: &[Row] = &[
     row(Kind::SinkIntent, Status::Intent, &[], &[]),
     row(Kind::SinkAnswered, Status::Returned, &[], &[Error, ErrorDigest]),
     row(Kind::SinkAnswered, Status::Error, &[Error, ErrorDigest], &[]),
+    row(Kind::SinkAnswered, Status::ResponseLost, &[Error, ErrorDigest], &[]),
     row(Kind::SinkReceipt, Status::Finalized, &[], &[]),
     row(Kind::Artifact, Status::None, &[], &[]),
     row(Kind::Checkpoint, Status::None, &[], &[]),
@@ -111,6 +112,9 @@ fn check_fields(record: &Record) -> Result<(), Invalid> {
     }
     let children = record.body.uint(Children);
     match record.header.kind {
+        Kind::TokenOutcome if record.body.get(Key::Sink).is_some() && record.body.get(Key::Receipt).is_none() => {
+            Err(invalid(record, "receipt", "is missing: only a receipt proves that a sink was reached"))
+        }
         Kind::TokenOutcome => outcome::check(&record.body).map_err(|(field, why)| invalid(record, field, why)),
         Kind::TokenForked | Kind::TokenExpanded if children == Some(0) => {
             Err(invalid(record, "children", "is zero: a group has at least one"))

@@ -78,7 +78,11 @@ fn l2_every_cell_of_the_table_is_the_specification_s() {
 fn l2_a_smuggled_pair_is_refused_when_it_is_loaded() {
     let mut body = BodyWriter::new();
     Outcome::DefaultFlow { sink: "out".into() }.write(&mut body);
+    body.id(Key::Receipt, id());
     assert!(decoded(body).is_ok());
+    let mut body = BodyWriter::new();
+    Outcome::DefaultFlow { sink: "out".into() }.write(&mut body);
+    assert!(decoded(body).is_err(), "a sink that no receipt proves");
     for (outcome, path) in [("FAILURE", "default_flow"), ("SUCCESS", "nowhere"), ("", "unrouted")] {
         let mut body = BodyWriter::new();
         body.text(Key::TokenOutcome, outcome).text(Key::Path, path).text(Key::Sink, "out");

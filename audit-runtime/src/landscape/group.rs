@@ -1,0 +1,114 @@
+//! Forks and expansions. One record makes all children and the parent's outcome: before it there is neither, after it
+//! there is both.
+
+use super::token::{Course, Live, Rejected, Token};
+use super::write::texts;
+use crate::error::{Code, Error};
+use crate::model::{BodyWriter, Id, Key, Kind, Outcome, Status};
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+impl Token {
+    /// Replaces the token by one child for each branch, in their order.
+    ///
+    /// ```no_run
+    /// # fn f(token: audit_runtime::landscape::Token) -> Result<(), audit_runtime::Error> {
+    /// let [left, right] = token.fork(["left", "right"])?;
+    /// # left.filtered()?; right.filtered() }
+    /// ```
+    ///
+    /// The number of children is the number of branches, and not zero:
+    ///
+    /// ```compile_fail
+    /// # fn f(token: audit_runtime::landscape::Token) -> Result<(), audit_runtime::Error> {
+    /// let [left, right, third] = token.fork(["left", "right"])?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # fn main() {
+    /// # let token: audit_runtime::landscape::Token = todo!();
+    /// let [] = token.fork([]).unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `AUD0705` for a branch without a name or a name that stands twice; the token comes back.
+    pub fn fork<const N: usize>(self, branches: [&str; N]) -> Result<[Token; N], Rejected<Token>> {
+        const { assert!(N > 0, "a fork has at least one branch") };
+        let mut seen = BTreeSet::new();
+        if branches.iter().any(|name| name.trim().is_empty() || !seen.insert(*name)) {
+            let error = Error::new(Code::EmptyGroup, format!("forking token {}", self.id()));
+            return Err(Rejected { value: self, error });
+        }
+        let (parent, group) = self.replace(Kind::TokenForked, N as u32, Some(&branches))?;
+        Ok(std::array::from_fn(|at| parent.child(group, at as u32 + 1, Some(branches[at].to_owned()))))
+    }
+
+    /// Replaces the token by `children` new ones.
+    ///
+    /// # Errors
+    /// When the record cannot be written; the token comes back.
+    pub fn expand(self, children: NonZeroU32) -> Result<Vec<Token>, Rejected<Token>> {
+        let branch = self.branch().map(str::to_owned);
+        let (parent, group) = self.replace(Kind::TokenExpanded, children.get(), None)?;
+        Ok((1..=children.get()).map(|ord| parent.child(group, ord, branch.clone())).collect())
+    }
+
+    fn replace(
+        mut self,
+        kind: Kind,
+        children: u32,
+        branches: Option<&[&str]>,
+    ) -> Result<(Box<Live>, Id), Rejected<Token>> {
+        let doing = format!("replacing token {}", self.id());
+        let Some(live) = self.0.take() else {
+            return Err(Rejected { value: self, error: Error::new(Code::SecondOutcome, doing) });
+        };
+        match live.replace(kind, children, branches, &doing) {
+            Ok(group) => Ok((live, group)),
+            Err(error) => Err(Rejected { value: Token(Some(live)), error }),
+        }
+    }
+}
+
+impl Live {
+    fn replace(&self, kind: Kind, children: u32, branches: Option<&[&str]>, doing: &str) -> Result<Id, Error> {
+        if self.land.book(doing, |book| book.standing(self.id))?.is_none() {
+            return Err(Error::new(Code::SecondOutcome, doing));
+        }
+        let mut header = self.land.header(kind, Status::Ended);
+        header.subject = self.id;
+        let mut body = BodyWriter::new();
+        body.uint(Key::Children, u64::from(children));
+        if let Some(branches) = branches {
+            body.value(Key::Branches, &texts(branches.iter().copied()));
+        }
+        if let Some(row) = self.row.some() {
+            body.id(Key::Row, row);
+        }
+        // A kill here leaves neither children nor outcome; behind it stand all of them.
+        let group = self.land.point(header, &body.finish())?;
+        let outcome = match kind {
+            Kind::TokenForked => Outcome::ForkParent { fork: group, children },
+            _ => Outcome::ExpandParent { expand: group, children },
+        };
+        self.land.book(doing, |book| {
+            (1..=children).for_each(|ord| book.minted(Id { ord, ..group }, Some(group)));
+            book.ended(self.id, &outcome);
+        })?;
+        Ok(group)
+    }
+
+    fn child(&self, group: Id, ord: u32, branch: Option<String>) -> Token {
+        let mut token = Token::new(&self.land, Id { ord, ..group }, self.row, branch);
+        if let Some(live) = &mut token.0 {
+            live.course = match &self.course {
+                // A copy goes its own way; only what is wrong with the row stays with it.
+                Course::Default | Course::Gate | Course::Joined(_) => Course::Default,
+                wrong => wrong.clone(),
+            };
+        }
+        token
+    }
+}

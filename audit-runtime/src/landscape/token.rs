@@ -1,0 +1,269 @@
+//! A token: one travelling instance of a row. The value is linear: whatever is done with it consumes it, and a token that
+//! is dropped has failed.
+
+use super::graph::{Landscape, Node};
+use super::write::{Fault, scrubbed, slot_of};
+use crate::error::{Code, Error};
+use crate::model::digest::{self, AuditDigest, Digest, Scope, Slot};
+use crate::model::graph::NodeKind;
+use crate::model::{BodyWriter, Id, Key, Kind, Outcome, RunId, Status};
+use std::fmt::{self, Display};
+
+/// A travelling instance of a row. It ends with exactly one outcome; dropped, it is FAILURE/unrouted with reason
+/// `dropped`.
+///
+/// A token is used once:
+///
+/// ```compile_fail
+/// # fn f(token: audit_runtime::landscape::Token) -> Result<(), audit_runtime::Error> {
+/// token.filtered()?;
+/// token.filtered()?;
+/// # Ok(()) }
+/// ```
+///
+/// and there is never a second one:
+///
+/// ```compile_fail
+/// # fn f(token: audit_runtime::landscape::Token) {
+/// let twin = token.clone();
+/// # }
+/// ```
+#[must_use = "a token that is dropped is recorded as FAILURE/unrouted"]
+pub struct Token(pub(super) Option<Box<Live>>);
+
+/// What is known of a token on its way.
+pub(super) struct Live {
+    pub(super) land: Landscape,
+    pub(super) id: Id,
+    pub(super) row: Id,
+    pub(super) branch: Option<String>,
+    pub(super) course: Course,
+}
+
+/// How a token came where it is: what its outcome at a sink will be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    Default,
+    Gate,
+    Joined(Id),
+    Error(Digest),
+    Fallback(Digest),
+    Quarantine(Digest),
+}
+
+/// What was refused, given back.
+pub struct Rejected<T> {
+    /// The value, unchanged. Dropping it is what dropping it always is.
+    pub value: T,
+    /// Why.
+    pub error: Error,
+}
+
+impl<T> fmt::Debug for Rejected<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rejected({})", self.error)
+    }
+}
+
+impl<T> Display for Rejected<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.error, f)
+    }
+}
+
+impl<T> std::error::Error for Rejected<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<T> From<Rejected<T>> for Error {
+    fn from(rejected: Rejected<T>) -> Error {
+        rejected.error
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({})", self.id())
+    }
+}
+
+impl Landscape {
+    /// Reads a row: one record makes the row, its token, and its completed state at the source. `identity` is what the
+    /// source calls it, a line or a key; the data is digested, never kept.
+    ///
+    /// # Errors
+    /// `AUD0501` for data without a canonical form: see [`quarantine`](Self::quarantine); `AUD0701`, `AUD0707` for a
+    /// node that is no source of this run. Nothing is written then.
+    pub fn row(&self, source: Node, identity: &str, data: &dyn AuditDigest) -> Result<Token, Error> {
+        const DOING: &str = "reading a row";
+        self.own(source, &[NodeKind::Source], DOING)?;
+        let slot = slot_of(Scope::Payload, data, DOING)?;
+        self.read(source, identity, &slot)
+    }
+
+    /// Takes in a row that the source refuses: with its digest, or with the reason why it has none. The token that comes
+    /// back may go to a sink for such rows, or end with [`Token::quarantined`].
+    ///
+    /// # Errors
+    /// `AUD0701`, `AUD0707` for a node that is no source of this run.
+    pub fn quarantine(
+        &self,
+        source: Node,
+        identity: &str,
+        data: &dyn AuditDigest,
+        error: impl Display,
+    ) -> Result<Token, Error> {
+        const DOING: &str = "quarantining a row";
+        self.own(source, &[NodeKind::Source], DOING)?;
+        let slot = match digest::catching(|| digest::digest_value(Scope::Payload, None, data)) {
+            Ok(digest) => Slot::from(digest),
+            Err((refusal, _)) => Slot::from(Err(refusal)),
+        };
+        let mut token = self.read(source, identity, &slot)?;
+        let fault = Fault::of(&error);
+        token.note_error(Id::NONE, &fault)?;
+        if let Some(live) = &mut token.0 {
+            live.course = Course::Quarantine(fault.digest);
+        }
+        Ok(token)
+    }
+
+    fn read(&self, source: Node, identity: &str, slot: &Slot) -> Result<Token, Error> {
+        const DOING: &str = "reading a row";
+        let header = self.header(Kind::RowRead, Status::Completed);
+        let mut body = BodyWriter::new();
+        body.text(Key::Node, &self.facts(source).name).text(Key::Identity, &scrubbed(identity));
+        body.slot(Key::Output, slot);
+        self.book(DOING, |_| ())?;
+        let row = self.point(header, &body.finish())?;
+        let id = Id { ord: 1, ..row };
+        self.book(DOING, |book| {
+            book.row();
+            book.minted(id, None);
+        })?;
+        Ok(Token::new(self, id, row, None))
+    }
+}
+
+impl Token {
+    pub(super) fn new(land: &Landscape, id: Id, row: Id, branch: Option<String>) -> Token {
+        Token(Some(Box::new(Live { land: land.clone(), id, row, branch, course: Course::Default })))
+    }
+
+    /// The token's id.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        self.0.as_ref().map_or(Id::NONE, |live| live.id)
+    }
+
+    /// The row that it is an instance of; none where rows were gathered.
+    #[must_use]
+    pub fn row(&self) -> Option<Id> {
+        self.0.as_ref().and_then(|live| live.row.some())
+    }
+
+    /// The branch that it was forked to.
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        self.0.as_ref().and_then(|live| live.branch.as_deref())
+    }
+
+    /// The run that it belongs to.
+    #[must_use]
+    pub fn run(&self) -> RunId {
+        self.0.as_ref().map_or(RunId::NONE, |live| live.land.run())
+    }
+
+    /// A gate's route is to discard it: SUCCESS/gate_discarded.
+    ///
+    /// # Errors
+    /// The outcome could not be recorded.
+    pub fn discarded(self) -> Result<(), Error> {
+        self.finish(Outcome::GateDiscarded {}, None)
+    }
+
+    /// Nothing is released for it, on purpose: SUCCESS/filter_dropped.
+    ///
+    /// # Errors
+    /// The outcome could not be recorded.
+    pub fn filtered(self) -> Result<(), Error> {
+        self.finish(Outcome::FilterDropped {}, None)
+    }
+
+    /// It failed and goes nowhere: FAILURE/unrouted.
+    ///
+    /// # Errors
+    /// The outcome could not be recorded.
+    pub fn fail(self, error: impl Display) -> Result<(), Error> {
+        let fault = Fault::of(&error);
+        self.finish(Outcome::Unrouted { error: fault.digest.clone() }, Some(&fault.text))
+    }
+
+    /// It was refused at the source and no sink takes it: FAILURE/quarantined_at_source.
+    ///
+    /// # Errors
+    /// `AUD0707` for a token that was not quarantined: it comes back. The outcome could not be recorded.
+    pub fn quarantined(self) -> Result<(), Rejected<Token>> {
+        match self.0.as_ref().map(|live| live.course.clone()) {
+            Some(Course::Quarantine(error)) => {
+                let outcome = Outcome::QuarantinedAtSource { error, sink: None };
+                self.finish(outcome, None).map_err(|error| Rejected { value: Token(None), error })
+            }
+            _ => {
+                let error = Error::new(Code::WrongNode, format!("quarantining token {}", self.id()));
+                Err(Rejected { value: self, error: error.detail("its row was not quarantined") })
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self, outcome: Outcome, text: Option<&str>) -> Result<(), Error> {
+        match self.0.take() {
+            Some(live) => live.end(&outcome, text, None),
+            None => Ok(()),
+        }
+    }
+
+    /// An error record that stands before whatever the error brings about.
+    pub(super) fn note_error(&self, state: Id, fault: &Fault) -> Result<(), Error> {
+        let Some(live) = &self.0 else { return Ok(()) };
+        let mut header = live.land.header(Kind::Note, Status::None);
+        header.subject = state;
+        header.parent = if state.is_none() { live.id } else { state };
+        let mut body = BodyWriter::new();
+        body.text(Key::NoteKind, "error").text(Key::Severity, "error").text(Key::Message, &fault.text);
+        live.land.point(header, &body.finish()).map(drop)
+    }
+}
+
+impl Live {
+    /// Writes the one terminal outcome.
+    pub(super) fn end(&self, outcome: &Outcome, text: Option<&str>, receipt: Option<Id>) -> Result<(), Error> {
+        let doing = format!("ending token {}", self.id);
+        if self.land.book(&doing, |book| book.standing(self.id))?.is_none() {
+            return Err(Error::new(Code::SecondOutcome, doing));
+        }
+        let mut header = self.land.header(Kind::TokenOutcome, Status::Ended);
+        header.subject = self.id;
+        let mut body = BodyWriter::new();
+        outcome.write(&mut body);
+        body.maybe(Key::Error, text);
+        if let Some(receipt) = receipt {
+            body.id(Key::Receipt, receipt);
+        }
+        self.land.point(header, &body.finish())?;
+        self.land.book(&doing, |book| book.ended(self.id, outcome))
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if let Some(live) = self.0.take() {
+            let fault = Fault::of(&"dropped");
+            // A drop has nobody to tell: the failure, if any, is in the recorder's poison slot, and the run's end names
+            // the token.
+            drop(live.end(&Outcome::Unrouted { error: fault.digest }, Some("dropped"), None));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Receipts, artifacts and checkpoints: nothing says that a sink was reached before the sink has said so.
+
+use super::trail::{Lab, row, write};
+use audit_runtime::landscape::SinkFailure;
+use audit_runtime::model::digest::{Scope, digest_bytes};
+use audit_runtime::model::{Durability, Kind};
+use audit_runtime::{Code, Status};
+
+#[test]
+fn l9_states_open_then_receipt_then_completed_then_artifact_then_outcome_then_checkpoint() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let receipt = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Ok(()), Ok(())).unwrap();
+    receipt.artifact("part-0", "part-0.csv", digest_bytes(Scope::Bytes, b"lines"), 5).unwrap();
+    receipt.deliver().unwrap().checkpoint("line 1").unwrap();
+    run.finish().unwrap();
+    let order = [
+        lab.seq(Kind::StateOpened, Status::Open),
+        lab.seq(Kind::SinkPrepared, Status::Prepared),
+        lab.seq(Kind::SinkIntent, Status::Intent),
+        lab.seq(Kind::SinkAnswered, Status::Returned),
+        lab.seq(Kind::SinkReceipt, Status::Finalized),
+        lab.seq(Kind::StateClosed, Status::Completed),
+        lab.seq(Kind::Artifact, Status::None),
+        lab.seq(Kind::TokenOutcome, Status::Ended),
+        lab.seq(Kind::Checkpoint, Status::None),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+    for kind in [Kind::SinkIntent, Kind::SinkReceipt, Kind::Checkpoint] {
+        assert_eq!(lab.of(kind)[0].header.durability, Durability::Disk, "{}", kind.name());
+    }
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l8_l43_a_flush_that_errs_fails_every_state_and_the_caller_gets_the_sink_s_error() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    for (effect, flush) in [(Ok(()), Err("no space".to_owned())), (Err("no route".to_owned()), Ok(()))] {
+        let said = [&effect, &flush].into_iter().find_map(|said| said.as_ref().err()).unwrap().clone();
+        let tokens = vec![row(&land, &nodes, 1), row(&land, &nodes, 2)];
+        let Err(SinkFailure::Sink { error, tokens }) = write(&land, nodes.out, tokens, effect, flush) else {
+            panic!("the sink's error")
+        };
+        assert_eq!((error, tokens.len()), (said, 2));
+        for token in tokens {
+            token.sink_discarded().unwrap();
+        }
+    }
+    assert_eq!(run.finish().unwrap().status, Status::Failed);
+    let closed = lab.of(Kind::StateClosed);
+    assert_eq!(closed.len(), 4);
+    assert!(closed.iter().all(|r| r.header.status == Status::Failed && r.header.duration_ns > 0));
+    for kind in [Kind::SinkReceipt, Kind::Artifact, Kind::Checkpoint] {
+        assert_eq!(lab.count(kind), 0, "{}", kind.name());
+    }
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_sink_refused_may_go_to_a_failsink() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let failed = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Err("full".to_owned()), Ok(()));
+    let Err(SinkFailure::Sink { tokens, .. }) = failed else { panic!("the sink's error") };
+    let receipt = write(&land, nodes.bad, tokens, Ok(()), Ok(())).unwrap();
+    assert_eq!(receipt.deliver().unwrap().tokens(), 1);
+    assert_eq!(run.finish().unwrap().status, Status::Failed);
+    let outcome = &lab.of(Kind::TokenOutcome)[0];
+    assert_eq!(outcome.body.text(audit_runtime::model::Key::Path), Some("sink_fallback"));
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l10_a_write_that_is_lost_in_flight_is_said_to_be_lost() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let token = row(&land, &nodes, 1);
+    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let visit = token.enter(nodes.out).unwrap();
+        let batch = land.prepare(nodes.out, "p", digest_bytes(Scope::Bytes, b"x"), vec![visit]).unwrap();
+        drop(batch.write(|| -> Result<(), String> { panic!("the wire broke") }));
+    }));
+    assert!(lost.is_err());
+    assert_eq!(run.finish().unwrap().status, Status::Failed);
+    lab.seq(Kind::SinkAnswered, Status::ResponseLost);
+    assert_eq!((lab.count(Kind::SinkReceipt), lab.of(Kind::StateClosed)[0].header.status), (0, Status::Failed));
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l11_an_artifact_s_key_stands_for_one_content() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let receipt = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Ok(()), Ok(())).unwrap();
+    let content = |bytes: &[u8]| digest_bytes(Scope::Bytes, bytes);
+    let first = receipt.artifact("k", "a.csv", content(b"one"), 3).unwrap();
+    assert_eq!(receipt.artifact("k", "a.csv", content(b"one"), 3).unwrap(), first);
+    assert_eq!(receipt.artifact("k", "a.csv", content(b"two"), 3).unwrap_err().code(), Code::ArtifactDiffers);
+    drop(receipt);
+    run.finish().unwrap();
+    assert_eq!((lab.count(Kind::Artifact), lab.count(Kind::TokenOutcome)), (1, 1));
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}

@@ -1,0 +1,11 @@
+//! The landscape as the trail tells it: every test reads the records back from disk, and asks the sweep.
+
+mod audit_sweep;
+mod batches;
+mod calls;
+mod checkpoint_durability;
+mod explained;
+mod graphs;
+mod merges;
+mod trail;
+mod xor_invariant;
