@@ -132,6 +132,7 @@ CREATE INDEX runs_by_trace ON runs(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX notes_by_trace ON notes(trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX evidence_by_state ON evidence(state_id);
 CREATE INDEX tokens_by_id ON tokens(run_id, token_id);
+CREATE INDEX tokens_alone ON tokens(token_id);
 CREATE INDEX tokens_by_row ON tokens(row_id);
 CREATE INDEX rows_by_id ON rows(row_id);
 CREATE INDEX operations_by_id ON operations(operation_id);

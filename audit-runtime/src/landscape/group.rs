@@ -26,10 +26,10 @@ impl Token {
     /// ```
     ///
     /// ```compile_fail
-    /// # fn main() {
-    /// # let token: audit_runtime::landscape::Token = todo!();
+    /// # fn f(token: audit_runtime::landscape::Token) {
     /// let [] = token.fork([]).unwrap();
     /// # }
+    /// # std::hint::black_box(f as fn(_));
     /// ```
     ///
     /// # Errors

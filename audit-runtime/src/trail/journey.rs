@@ -29,8 +29,12 @@ fn texts<const N: usize>(row: &Row<'_>) -> rusqlite::Result<[Option<String>; N]>
 
 impl Trail {
     fn rows_of<const N: usize>(&self, sql: &str, id: &str) -> Result<Vec<[Option<String>; N]>, Error> {
+        self.rows_with(sql, &[Some(id)])
+    }
+
+    fn rows_with<const N: usize>(&self, sql: &str, ids: &[Option<&str>]) -> Result<Vec<[Option<String>; N]>, Error> {
         let mut statement = self.sql(self.index.store.conn.prepare(sql))?;
-        let rows = self.sql(statement.query_map([id], texts::<N>))?;
+        let rows = self.sql(statement.query_map(rusqlite::params_from_iter(ids), texts::<N>))?;
         self.sql(rows.collect())
     }
 
@@ -49,9 +53,11 @@ impl Trail {
 
     fn explain_row(&self, row: &str) -> Result<Story, Error> {
         // What replaced a token is told by the tokens that came of it; the ends are those that nothing replaced.
-        let sql = "WITH RECURSIVE line(token) AS (SELECT token_id FROM tokens WHERE row_id = ?1
-          UNION SELECT p.token_id FROM token_parents p JOIN line ON p.parent_id = line.token)
-          SELECT line.token FROM line LEFT JOIN outcomes o ON o.token_id = line.token AND o.terminal = 1
+        let sql = "WITH RECURSIVE run(id) AS (SELECT run_id FROM rows WHERE row_id = ?1),
+          line(token) AS (SELECT token_id FROM tokens WHERE row_id = ?1
+          UNION SELECT p.token_id FROM line, run JOIN token_parents p ON p.run_id = run.id AND p.parent_id = line.token)
+          SELECT line.token FROM line JOIN run LEFT JOIN outcomes o
+          ON o.run_id = run.id AND o.token_id = line.token AND o.terminal = 1
           WHERE coalesce(o.path, '') NOT IN ('fork_parent', 'expand_parent', 'batch_consumed')
           AND NOT (coalesce(o.path, '') = 'coalesced' AND o.sink IS NULL) ORDER BY 1";
         let ends: Vec<String> = self.rows_of::<1>(sql, row)?.into_iter().filter_map(|[token]| token).collect();
@@ -107,7 +113,9 @@ impl Trail {
             let what = format!("explaining token {short}");
             return Err(Error::new(Code::Corrupt, what).detail("our own records name it, and it leads nowhere"));
         };
-        let parents = "SELECT parent_id FROM token_parents WHERE token_id = ?1 ORDER BY ordinal";
+        let parents =
+            "SELECT parent_id FROM token_parents WHERE run_id IS (SELECT run_id FROM tokens WHERE token_id = ?1)
+          AND token_id = ?1 ORDER BY ordinal";
         let parents: Vec<String> = self.rows_of::<1>(parents, token)?.into_iter().filter_map(|[id]| id).collect();
         let from: Vec<String> = parents.iter().take(5).map(|parent| self.short_text(parent)).collect();
         let more = if parents.len() > 5 { format!(" and {} more", parents.len() - 5) } else { String::new() };
@@ -132,7 +140,7 @@ impl Trail {
                 ));
             }
         }
-        let visits = self.visits(token, told)?;
+        let visits = self.visits(run.as_deref(), token, told)?;
         let outcome = self.outcome(token, told)?;
         facts.push(Json::object([
             ("token", token.into()),
@@ -146,9 +154,10 @@ impl Trail {
         Ok(parents)
     }
 
-    fn visits(&self, token: &str, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {
+    fn visits(&self, run: Option<&str>, token: &str, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {
         let mut facts = Vec::new();
-        let condition = "WHERE s.token_id = ?1 ORDER BY s.key";
+        let condition =
+            "WHERE s.run_id IS (SELECT run_id FROM tokens WHERE token_id = ?1) AND s.token_id = ?1 ORDER BY s.key";
         for entry in self.entries(condition, [token])? {
             let took = entry.duration_ns.map_or_else(String::new, |ns| format!(" after {}", text::duration(ns)));
             let attempt = entry.attempt.filter(|n| *n > 0).map_or_else(String::new, |n| format!(", attempt {n}"));
@@ -159,9 +168,9 @@ impl Trail {
             };
             let (id, node) = (self.short_text(&entry.id), entry.node_name());
             told.push(format!("At `{node}` ({id}{attempt}): {ended}{took}{error}."));
-            let calls =
-                "SELECT kind, endpoint, status, duration_ns, error FROM calls WHERE state_id = ?1 ORDER BY ordinal";
-            for [kind, endpoint, status, ns, error] in self.rows_of::<5>(calls, &entry.id)? {
+            let calls = "SELECT kind, endpoint, status, duration_ns, error FROM calls
+              WHERE run_id IS ?2 AND state_id = ?1 ORDER BY ordinal";
+            for [kind, endpoint, status, ns, error] in self.rows_with::<5>(calls, &[Some(&entry.id), run])? {
                 let took =
                     ns.and_then(|ns| ns.parse().ok()).map(text::duration).unwrap_or_else(|| "unknown time".into());
                 let part = |part: &Option<String>| part.clone().unwrap_or_default();
@@ -172,8 +181,8 @@ impl Trail {
                 let error = error.map_or_else(String::new, |error| format!(": {error}"));
                 told.push(format!("  It called {} {}: {status}, {took}{error}.", part(&kind), part(&endpoint)));
             }
-            let routes = "SELECT mode, edges, reason_digest FROM routes WHERE state_id = ?1";
-            for [mode, edges, reason] in self.rows_of::<3>(routes, &entry.id)? {
+            let routes = "SELECT mode, edges, reason_digest FROM routes WHERE token_id IS ?2 AND state_id = ?1";
+            for [mode, edges, reason] in self.rows_with::<3>(routes, &[Some(&entry.id), Some(token)])? {
                 let part = |part: Option<String>| part.unwrap_or_default();
                 told.push(format!(
                     "  It was routed there: {} {}, because of {}.",
@@ -189,7 +198,8 @@ impl Trail {
 
     fn outcome(&self, token: &str, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {
         let sql = "SELECT terminal, outcome, path, sink, error_digest, batch_id, children FROM outcomes
-          WHERE token_id = ?1 ORDER BY terminal, stream, seq";
+          WHERE run_id IS (SELECT run_id FROM tokens WHERE token_id = ?1) AND token_id = ?1
+          ORDER BY terminal, stream, seq";
         let mut facts = Vec::new();
         for [terminal, outcome, path, sink, error, batch, children] in self.rows_of::<7>(sql, token)? {
             let name = outcome.clone().unwrap_or_else(|| "waits".to_owned());
