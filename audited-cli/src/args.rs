@@ -89,6 +89,9 @@ pub(crate) enum Command {
     Sweep {
         /// Only this run
         run: Option<String>,
+        /// How many seconds an action of a living process may be PENDING
+        #[arg(long, default_value_t = 300, value_name = "SECS")]
+        pending: u64,
     },
     /// Compare what a run declared with what was acknowledged (exit code 1 unless it is a PASS)
     ///

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use audit_runtime::clock::{Clock, SystemClock};
 use audit_runtime::governance;
 use audit_runtime::index;
 use audit_runtime::journal::Layout;
@@ -75,10 +76,13 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             print::show(&trail, &story)
         }
         Command::Explain { id } => print::explain(&open(path)?.explain(id)?),
-        Command::Sweep { run } => {
+        Command::Sweep { run, pending } => {
             let trail = open(path)?;
             let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
-            print::sweep(&trail.sweep(run)?)
+            let mut sweep = trail.sweep(run)?;
+            let (now, limit) = (SystemClock::new().wall_ns(), Duration::from_secs(*pending));
+            sweep.findings.extend(governance::sweep_actions(path, run.map(RunId), now, limit)?);
+            print::sweep(&sweep)
         }
         Command::Stats { run } => {
             let trail = open(path)?;

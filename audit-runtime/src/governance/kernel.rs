@@ -15,6 +15,7 @@ use crate::error::{Code, Error};
 use crate::model::status::coded;
 use crate::model::{BodyWriter, Id, Key, Kind, RunId, Status};
 use crate::recorder::{Recorder, Run, RunSummary};
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -111,6 +112,18 @@ pub struct Refused<P: AtPhase> {
     pub error: Error,
     /// What the reconciliation found, where that was the reason.
     pub report: Option<Box<Report>>,
+}
+
+impl<P: AtPhase> fmt::Display for Refused<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl<P: AtPhase + fmt::Debug> std::error::Error for Refused<P> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
 }
 
 impl<P: AtPhase> From<Refused<P>> for Error {

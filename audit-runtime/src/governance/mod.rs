@@ -24,6 +24,7 @@
 //! | `case` | the same read back from the trail, and reconciled |
 //! | `answer` | a reconciliation as findings and JSON |
 //! | `kernel` | the phases of a run under contract |
+//! | `sweep` | contradictions between decisions and actions, and actions PENDING for too long |
 
 mod action;
 mod answer;
@@ -38,6 +39,7 @@ mod payload;
 mod pledge;
 mod profile;
 mod reason;
+mod sweep;
 mod text;
 mod timed;
 
@@ -53,3 +55,4 @@ pub use payload::Limits;
 pub use pledge::rac_enabled;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};
+pub use sweep::{inconsistencies, sweep_actions};

@@ -1,7 +1,8 @@
 //! What becomes of an authorization: blocked, executed, failed, timed out, lost with its process.
 
 use super::trail::{SEND, Told, Trail, Transfer, allowed, catalog, judge, profile, records, transfer};
-use audit_runtime::governance::{Action, ActionError, BlockCode, Executor, Lookup, Order, Steps};
+use audit_runtime::clock::Clock;
+use audit_runtime::governance::{Action, ActionError, BlockCode, Executor, Lookup, Order, Steps, sweep_actions};
 use audit_runtime::model::{Durability, Exit, Key, Kind, Status};
 use std::collections::BTreeSet;
 use std::io;
@@ -277,4 +278,21 @@ fn an_action_that_dies_with_its_process_is_abandoned_never_guessed() {
     assert!(!closed[0].text(Key::AbandonReason).is_empty());
     let layout = audit_runtime::journal::Layout::at(&path);
     assert!(audit_runtime::trail::verify(&layout, &mut |_| {}).unwrap().is_intact());
+}
+
+#[test]
+fn a20_an_action_that_is_pending_for_too_long_is_listed_with_its_age() {
+    let (trail, clock) = Trail::with_clock();
+    let path = trail.path();
+    let limit = Duration::from_secs(60);
+    let done = allowed(&trail, &transfer(7)).execute(&catalog(), &SEND, &transfer(7), |transfer| {
+        let sweep = || sweep_actions(&path, None, clock.wall_ns(), limit).expect("a readable trail");
+        assert_eq!(sweep(), []);
+        clock.advance(61_000_000_000);
+        let found = sweep();
+        assert_eq!((found.len(), found[0].rule, found[0].message.as_str()), (1, "S27", "PENDING for 61.0 s"));
+        pay(transfer)
+    });
+    assert!(done.is_ok());
+    assert_eq!(sweep_actions(&path, None, clock.wall_ns(), limit).unwrap(), []);
 }

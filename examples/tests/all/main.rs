@@ -1,6 +1,7 @@
 //! The examples, run as a newcomer runs them, and asked what their trails show.
 
 mod flights;
+mod governed_run;
 
 use std::path::PathBuf;
 use std::process::Command;
