@@ -221,7 +221,9 @@ fn nothing_half_done_lands() {
 fn named_tests(text: &str) -> Vec<&str> {
     let looks_like_a_test = |word: &&str| {
         let name = word.trim_end_matches('*');
-        name.contains('_') && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        name.contains('_')
+            && !name.is_empty()
+            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     };
     text.split('`').skip(1).step_by(2).filter(looks_like_a_test).collect()
 }

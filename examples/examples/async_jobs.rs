@@ -144,7 +144,7 @@ struct Day {
 async fn settle_day() -> Result<Day, Fault> {
     let rate = rates().await?;
     let charged = charge_with_retries(250).await?;
-    let report = report().await.map_or_else(|fault| fault.to_string(), |text| text);
+    let report = report().await.unwrap_or_else(|fault| fault.to_string());
 
     let (started, has_started) = oneshot::channel();
     let uploading = tokio::spawn(upload(started).in_audit_context());

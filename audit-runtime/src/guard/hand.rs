@@ -70,6 +70,20 @@ impl Guard {
         }
     }
 
+    /// The work was handed over and its answer is to come: DEFERRED. It still ends by `complete` or `fail`.
+    ///
+    /// # Errors
+    /// Refused when that cannot be recorded, or when the entry is deferred already.
+    pub fn defer(&mut self, reason: &str) -> Result<(), Error> {
+        match &self.open {
+            Some((recorder, opened)) => {
+                let reason = crate::model::scrub::scrub_error_text(reason);
+                recorder.wait(recorder.defer_state(opened, Some(&reason))?)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The work succeeded.
     ///
     /// # Errors

@@ -218,10 +218,12 @@ impl Visit {
         let reason = slot_of(Scope::Payload, reason, "routing a token")?;
         self.edges(labels)?;
         let event = self.decide(mode, labels, reason)?;
-        if let Some(live) = self.token.as_mut().and_then(|token| token.0.as_mut()) {
-            if mode == Mode::Move && self.node.kind == NodeKind::Gate && live.course == Course::Default {
-                live.course = Course::Gate;
-            }
+        if let Some(live) = self.token.as_mut().and_then(|token| token.0.as_mut())
+            && mode == Mode::Move
+            && self.node.kind == NodeKind::Gate
+            && live.course == Course::Default
+        {
+            live.course = Course::Gate;
         }
         Ok(event)
     }

@@ -368,6 +368,16 @@ fn g10_what_follows_a_completed_guard_changes_nothing() {
 }
 
 #[test]
+fn g23_a_deferred_entry_is_deferred_once_and_ends_by_a_terminal() {
+    let trail = Trail::new();
+    let mut guard = trail.recorder.enter("hand-over").expect("an entry");
+    guard.defer("the answer comes by mail").expect("DEFERRED is recorded");
+    assert!(guard.defer("again").expect_err("only OPEN is deferred").is_refused());
+    guard.complete().expect("DEFERRED ends");
+    assert_eq!(trail.states()[0].status(), Status::Completed);
+}
+
+#[test]
 fn a_future_polled_between_two_recorders_keeps_its_own() {
     let (one, two) = (Trail::new(), Trail::new());
     let mut future = pin!(one.recorder.scope_async(five_awaits()));
