@@ -37,7 +37,7 @@ fn q6_an_index_caught_up_in_pieces_equals_a_scan() {
 }
 
 #[test]
-fn l37_work_that_a_dead_process_left_is_ended_and_its_draft_batch_stands() {
+fn work_that_a_dead_process_left_is_ended_and_its_draft_batch_stands() {
     let lab = Lab::new();
     let path = lab.dir.path().join("trail");
     let (run, land, nodes) = lab.begin();

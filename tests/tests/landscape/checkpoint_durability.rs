@@ -72,7 +72,7 @@ fn what_a_sink_refused_may_go_to_a_failsink() {
 }
 
 #[test]
-fn l10_a_write_that_is_lost_in_flight_is_said_to_be_lost() {
+fn a_write_that_is_lost_in_flight_is_said_to_be_lost() {
     let lab = Lab::new();
     let (run, land, nodes) = lab.begin();
     let token = row(&land, &nodes, 1);

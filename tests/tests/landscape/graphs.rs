@@ -70,7 +70,7 @@ fn a_graph_that_cannot_be_is_refused_before_any_record() {
         land.topology().clone()
     };
     assert_eq!(sealed(["a", "b"]), sealed(["b", "a"]), "the order of declaration says nothing");
-    assert_ne!(sealed(["a", "b"]), sealed(["a", "c"]), "l30: another graph has another digest");
+    assert_ne!(sealed(["a", "b"]), sealed(["a", "c"]), "another graph has another digest");
     assert_eq!(run.pipeline().seal().unwrap_err().code(), Code::BadGraph, "an empty second one");
     run.finish().unwrap();
 }

@@ -4,6 +4,7 @@ mod audit_sweep;
 mod batches;
 mod calls;
 mod checkpoint_durability;
+mod crash_scenarios;
 mod explained;
 mod graphs;
 mod merges;

@@ -33,7 +33,12 @@ impl Lab {
 
     /// A run with its graph.
     pub fn begin(&self) -> (Run, Landscape, Nodes) {
-        let run = self.recorder.begin_run("rows").expect("a run begins");
+        Lab::begin_in(&self.recorder)
+    }
+
+    /// A run with its graph, in any trail.
+    pub fn begin_in(recorder: &Recorder) -> (Run, Landscape, Nodes) {
+        let run = recorder.begin_run("rows").expect("a run begins");
         let mut graph = run.pipeline();
         let nodes = Nodes {
             source: graph.node("rows.csv", NodeKind::Source, Determinism::IoRead),

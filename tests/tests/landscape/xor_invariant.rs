@@ -48,7 +48,7 @@ fn l7_forks_expansions_gates_error_routes_and_quarantine_leave_one_outcome_each(
 }
 
 #[test]
-fn l1_a_dropped_token_is_unrouted_and_a_dropped_visit_failed_first() {
+fn a_dropped_token_is_unrouted_and_a_dropped_visit_failed_first() {
     let lab = Lab::new();
     let (run, land, nodes) = lab.begin();
     let token = row(&land, &nodes, 1);
