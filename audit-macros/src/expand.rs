@@ -188,6 +188,19 @@ impl Context<'_> {
         }
     }
 
+    /// Where the output of a future waits for its terminal.
+    fn hold(&self, output: Option<&Type>) -> TokenStream {
+        let (p, here) = (&self.private, self.here);
+        match output {
+            Some(Type::Infer(_)) | None => quote_spanned!(here=> #p::held()),
+            Some(ty) if has_opaque(ty) => quote_spanned!(here=> #p::held()),
+            Some(Type::Tuple(tuple)) if tuple.elems.is_empty() => quote_spanned!(here=> #p::held()),
+            Some(ty) => quote_spanned! {here=>
+                { use #p::{HoldBySend as _, HoldByNothing as _}; (&&#p::Holding::<#ty>::HERE).hold() }
+            },
+        }
+    }
+
     /// First statements of a moved body: all arguments are moved in, in the order in which a function drops them.
     fn take_arguments(&self) -> TokenStream {
         let here = self.here;
@@ -247,20 +260,21 @@ impl Context<'_> {
             }
             Plan::Future => {
                 let (judge, refuse) = (self.judge(Some(&output)), self.refuse(Some(&output)));
-                let moved = moved(self.edge(&output));
-                quote_spanned!(here=> #p::future::<#output, _>(&__AUDITED, #given, async move #moved, #judge, #refuse).await)
+                let (moved, hold) = (moved(self.edge(&output)), self.hold(Some(&output)));
+                quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #given, async move #moved, #judge, #refuse, #hold).await)
             }
             Plan::FutureNever => {
                 let never: Type = syn::parse_quote!(#p::Never);
                 let moved = moved(self.edge(&never));
-                quote_spanned!(here=> match #p::future::<#never, _>(&__AUDITED, #given, async move #moved, #p::returned, #p::refuse_by_panic).await {})
+                quote_spanned!(here=> match #p::future::<#never, _, _>(&__AUDITED, #given, async move #moved, #p::returned, #p::refuse_by_panic, #p::held()).await {})
             }
             Plan::Makes { output, boxed, in_place } => {
                 let (judge, refuse) = (self.judge(output.as_deref()), self.refuse(output.as_deref()));
+                let hold = self.hold(output.as_deref());
                 let output = output.as_deref().cloned().unwrap_or_else(|| syn::parse_quote!(_));
                 match in_place.as_deref() {
                     Some(InPlace { around, block }) => {
-                        let future = quote_spanned!(here=> #p::future::<#output, _>(&__AUDITED, #given, #block, #judge, #refuse));
+                        let future = quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #given, #block, #judge, #refuse, #hold));
                         if around.is_empty() { future } else { quote_spanned!(here=> #around(#future)) }
                     }
                     None => {
@@ -270,7 +284,7 @@ impl Context<'_> {
                         } else {
                             syn::parse_quote!(_)
                         };
-                        let made = quote_spanned!(here=> #p::made::<#output, #ty, _>(&__AUDITED, #given, move || #moved, #judge, #refuse));
+                        let made = quote_spanned!(here=> #p::made::<#output, #ty, _, _>(&__AUDITED, #given, move || #moved, #judge, #refuse, #hold));
                         if *boxed { quote_spanned!(here=> #p::Box::pin(#made)) } else { made }
                     }
                 }
@@ -286,6 +300,22 @@ impl Context<'_> {
             output => quote_spanned!(here=> if let #p::Some(__edge) = #p::edge::<#output>() { return __edge; }),
         }
     }
+}
+
+/// Whether a part of the type is for the compiler to find out.
+fn has_opaque(ty: &Type) -> bool {
+    struct Find(bool);
+    impl<'ast> syn::visit::Visit<'ast> for Find {
+        fn visit_type_infer(&mut self, _: &'ast syn::TypeInfer) {
+            self.0 = true;
+        }
+        fn visit_type_impl_trait(&mut self, _: &'ast syn::TypeImplTrait) {
+            self.0 = true;
+        }
+    }
+    let mut find = Find(false);
+    syn::visit::Visit::visit_type(&mut find, ty);
+    find.0
 }
 
 /// The attributes of a parameter that decide whether it is there.

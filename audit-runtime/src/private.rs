@@ -16,7 +16,7 @@ pub use std::result::Result::{self, Err, Ok};
 pub use crate::evidence::Evidence;
 pub use crate::guard::call::{begin, call, end};
 pub use crate::guard::end::End;
-pub use crate::guard::future::{future, made};
+pub use crate::guard::future::{Held, Unheld, future, made};
 pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
 pub use crate::model::Durability;
 pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
@@ -251,6 +251,43 @@ impl<R> RefuseByPanic for Refusal<R> {
     fn refuse(&self, error: Error) -> R {
         std::panic::panic_any(error)
     }
+}
+
+/// The type of a value that may have to wait for its terminal.
+pub struct Holding<R>(PhantomData<fn() -> R>);
+
+impl<R> Holding<R> {
+    /// The only value.
+    pub const HERE: Holding<R> = Holding(PhantomData);
+}
+
+/// Values that may cross threads are held.
+pub trait HoldBySend<R> {
+    /// The empty place.
+    fn hold(&self) -> Held<R>;
+}
+
+/// All others are not.
+pub trait HoldByNothing {
+    /// No place.
+    fn hold(&self) -> Unheld;
+}
+
+impl<R: Send> HoldBySend<R> for &Holding<R> {
+    fn hold(&self) -> Held<R> {
+        Held::EMPTY
+    }
+}
+
+impl<R> HoldByNothing for Holding<R> {
+    fn hold(&self) -> Unheld {
+        Unheld
+    }
+}
+
+/// The place of a value whose type is not written: it decides by itself whether the future is `Send`.
+pub fn held<R>() -> Held<R> {
+    Held::EMPTY
 }
 
 /// An error type into which an audit error can be made.

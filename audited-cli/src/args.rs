@@ -117,6 +117,18 @@ pub(crate) enum Command {
     ///
     /// Example: audited doctor
     Doctor,
+    /// List every function of the sources with its audit attributes, without building; --check compares with a lock file
+    ///
+    /// Macro calls that may hold more functions are named. Nothing is read but the sources: no trail is needed.
+    ///
+    /// Example: audited surface src > audit.lock && audited surface src --check audit.lock
+    Surface {
+        /// Files and directories [default: .]
+        paths: Vec<PathBuf>,
+        /// Compare with this lock file (exit code 1 when they differ)
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
     /// The index: a SQLite projection of the journal
     ///
     /// Example: audited index rebuild
@@ -155,6 +167,7 @@ impl Command {
             Command::Verify => "verify",
             Command::Stats { .. } => "stats",
             Command::Doctor => "doctor",
+            Command::Surface { .. } => "surface",
             Command::Index { command: IndexCommand::Rebuild } => "index rebuild",
             Command::Index { command: IndexCommand::Dump { .. } } => "index dump",
         }

@@ -1,7 +1,7 @@
 //! Each command's question to the runtime.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use audit_runtime::clock::{Clock, SystemClock};
@@ -17,6 +17,7 @@ use crate::args::{Cli, Command, IndexCommand};
 use crate::out::Out;
 use crate::print;
 use crate::progress::Progress;
+use crate::surface::Surface;
 
 /// How often `tail --follow` looks.
 const FOLLOW: Duration = Duration::from_millis(200);
@@ -38,6 +39,10 @@ pub(crate) fn run(cli: &Cli) -> u8 {
     match done {
         Ok(code) => code,
         Err(Stopped::Quietly) => exit::FINE,
+        Err(Stopped::Unreadable(error)) => {
+            drop(writeln!(io::stderr(), "audited: the sources cannot be read: {error}"));
+            exit::CANNOT_OPEN
+        }
         Err(Stopped::Error(error)) => {
             if cli.json {
                 // The exit code tells the rest when nobody reads stdout any more.
@@ -54,6 +59,14 @@ enum Stopped {
     /// Whoever read our output went away.
     Quietly,
     Error(Error),
+    /// Sources or a lock file that cannot be read.
+    Unreadable(io::Error),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Stopped {
+        Stopped::Unreadable(error)
+    }
 }
 
 impl From<Error> for Stopped {
@@ -95,6 +108,11 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             print::reconcile(&trail, &governance::reconcile_run(path, run)?)
         }
         Command::Doctor => print::doctor(&open(path)?.doctor()?),
+        Command::Surface { paths, check } => {
+            let here = [PathBuf::from(".")];
+            let paths = if paths.is_empty() { &here[..] } else { paths };
+            print::surface(&Surface::read(paths).map_err(Stopped::Unreadable)?, check.as_deref())?
+        }
         Command::Verify => {
             let mut progress = Progress::new("verified");
             print::verify(&trail::verify(&Layout::at(path), &mut |n| progress.seen(n))?)

@@ -9,6 +9,7 @@
 //! | `out` | stdout: colour, width, broken pipes |
 //! | `progress` | a line on stderr for work over a second |
 //! | `print` | answers as text |
+//! | `surface` | reads sources for `audited surface` |
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ mod ask;
 mod out;
 mod print;
 mod progress;
+mod surface;
 
 use std::process::ExitCode;
 

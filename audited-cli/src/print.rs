@@ -3,10 +3,12 @@
 mod lists;
 mod reconcile;
 mod run;
+mod surface;
 
 pub(crate) use lists::{doctor, explain, rebuilt, record, runs, stats, sweep, verify};
 pub(crate) use reconcile::reconcile;
 pub(crate) use run::show;
+pub(crate) use surface::surface;
 
 use audit_runtime::Id;
 use audit_runtime::trail::{Finding, Trail, Weight};

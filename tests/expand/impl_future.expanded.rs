@@ -3,6 +3,7 @@ fn import(rows: u32) -> impl Future<Output = Result<u32, Failure>> {
     ::audit_runtime::__private::future::<
         Result<u32, Failure>,
         _,
+        _,
     >(
         &__AUDITED,
         ::audit_runtime::__private::NONE,
@@ -16,6 +17,10 @@ fn import(rows: u32) -> impl Future<Output = Result<u32, Failure>> {
                 Result<u32, Failure>,
             >::HERE;
             __refusal.refuse(__error)
+        },
+        {
+            use ::audit_runtime::__private::{HoldBySend as _, HoldByNothing as _};
+            (&&::audit_runtime::__private::Holding::<Result<u32, Failure>>::HERE).hold()
         },
     )
 }

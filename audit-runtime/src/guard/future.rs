@@ -26,18 +26,18 @@ use crate::site::Site;
 pin_project! {
     /// A future that leaves one opening record when it is first polled, and exactly one terminal.
     #[must_use = "futures do nothing unless polled: `.await` it"]
-    pub struct Audited<F: Future> {
+    pub struct Audited<F: Future, H> {
         #[pin]
         body: Option<F>,
         // Behind `body`: what the body still holds ends before the entry does.
         state: State,
         // The body's value while it waits for the terminal's acknowledgement.
-        out: Option<F::Output>,
+        out: H,
         judge: fn(&F::Output, &mut End),
         refuse: fn(Error) -> F::Output,
     }
 
-    impl<F: Future> PinnedDrop for Audited<F> {
+    impl<F: Future, H> PinnedDrop for Audited<F, H> {
         // What the body ends while it is dropped has this entry as its parent.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
@@ -47,27 +47,69 @@ pin_project! {
     }
 }
 
+/// Where a value waits for the acknowledgement of its terminal.
+pub trait Hold<T> {
+    /// Whether it can wait at all.
+    const WAITS: bool;
+    /// Keeps the value.
+    fn put(&mut self, out: T);
+    /// Gives it back.
+    fn take(&mut self) -> Option<T>;
+}
+
+/// For values that may cross threads together with the future.
+pub struct Held<T>(Option<T>);
+
+impl<T> Held<T> {
+    /// Empty.
+    pub(crate) const EMPTY: Held<T> = Held(None);
+}
+
+impl<T> Hold<T> for Held<T> {
+    const WAITS: bool = true;
+    fn put(&mut self, out: T) {
+        self.0 = Some(out);
+    }
+    fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+/// For values that must not cross threads: keeping one would take `Send` from a future that has it. The acknowledgement
+/// is then waited for in place.
+pub struct Unheld;
+
+impl<T> Hold<T> for Unheld {
+    const WAITS: bool = false;
+    fn put(&mut self, _: T) {}
+    fn take(&mut self) -> Option<T> {
+        None
+    }
+}
+
 /// A future that enters when it is first polled.
 #[inline]
-pub fn future<R, F: Future<Output = R>>(
+pub fn future<R, F: Future<Output = R>, H: Hold<R>>(
     site: &'static Site,
     inputs: Option<Box<Inputs>>,
     body: F,
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
-) -> Audited<F> {
-    Audited { body: Some(body), state: State { site, stage: Stage::Unpolled(inputs) }, out: None, judge, refuse }
+    out: H,
+) -> Audited<F, H> {
+    Audited { body: Some(body), state: State { site, stage: Stage::Unpolled(inputs) }, out, judge, refuse }
 }
 
 /// A future that a function makes: the entry begins with the function and ends with the future.
 #[inline]
-pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F>(
+pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F, H: Hold<R>>(
     site: &'static Site,
     inputs: Option<Box<Inputs>>,
     make: M,
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
-) -> Audited<F> {
+    out: H,
+) -> Audited<F, H> {
     let (body, stage) = match begin(site, inputs) {
         Err(error) => (None, Stage::Refused(error)),
         Ok(entry) => {
@@ -81,7 +123,7 @@ pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F>(
             (Some(body), stage)
         }
     };
-    Audited { body, state: State { site, stage }, out: None, judge, refuse }
+    Audited { body, state: State { site, stage }, out, judge, refuse }
 }
 
 /// The part of an audited future that does not depend on its body.
@@ -235,6 +277,15 @@ impl State {
         }
     }
 
+    /// As [`end`](State::end), where the value cannot wait elsewhere.
+    fn end_in_place(&mut self, mut end: End) -> Step {
+        let Stage::Running(live) = std::mem::replace(&mut self.stage, Stage::Done) else { return Step::Give };
+        hook::closed(&live.opened);
+        let written =
+            live.recorder.close_state(&live.opened, &end.close()).and_then(|pending| live.recorder.wait(pending));
+        self.judged(&live.recorder, written.err().or_else(|| end.in_doubt()))
+    }
+
     fn judged(&self, recorder: &Recorder, error: Option<Error>) -> Step {
         match error.and_then(|error| entry::answer_late(self.site, recorder, error)) {
             Some(error) => Step::Refuse(error),
@@ -260,7 +311,7 @@ impl Drop for State {
     }
 }
 
-impl<F: Future> Future for Audited<F> {
+impl<F: Future, H: Hold<F::Output>> Future for Audited<F, H> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -278,7 +329,13 @@ impl<F: Future> Future for Audited<F> {
             }
             let mut end = End::returned();
             (this.judge)(&out, &mut end);
-            *this.out = Some(out);
+            if !H::WAITS {
+                return Poll::Ready(match this.state.end_in_place(end) {
+                    Step::Refuse(error) => (this.refuse)(error),
+                    Step::Wait | Step::Run | Step::Give => out,
+                });
+            }
+            this.out.put(out);
             step = this.state.end(end, cx);
             drop(restore);
         }

@@ -15,3 +15,4 @@ mod integrity;
 mod pages;
 mod reconcile;
 mod support;
+mod surface;

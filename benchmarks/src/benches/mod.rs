@@ -4,6 +4,7 @@ use crate::harness::Outcome;
 use crate::row::Row;
 
 pub mod budget;
+pub mod compile;
 pub mod digest;
 pub mod disk;
 pub mod disk_one;
@@ -34,7 +35,8 @@ pub const ALL: &[(&str, Bench)] = &[
     ("project", project::run),
     ("lookup", lookup::run),
     ("build", budget::run),
+    ("compile", compile::run),
 ];
 
 /// Benches that take minutes and run only when they are named.
-pub const ON_REQUEST: &[&str] = &["build"];
+pub const ON_REQUEST: &[&str] = &["build", "compile"];

@@ -385,3 +385,13 @@ fn a_future_polled_between_two_recorders_keeps_its_own() {
     assert_eq!(one.states().len(), 6);
     assert!(two.states().is_empty());
 }
+
+/// Also where the error is a type parameter that nobody promised to be `Send`.
+#[test]
+fn a_future_stays_send_although_its_output_is_not() {
+    let trail = Trail::new();
+    let future = crate::shapes_async::send_with_an_output_that_is_not(|| std::rc::Rc::new(1_u8));
+    let future = crate::shapes_async::is_send(trail.recorder.scope_async(future));
+    assert!(block_on(future).is_err());
+    assert_eq!(trail.only("send_with_an_output_that_is_not").exit(), Exit::Errored);
+}

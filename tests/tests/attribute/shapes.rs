@@ -153,6 +153,12 @@ fn shapes() -> Vec<Shape> {
         a("async in a module", "async_in_module", |how| boxed(later::async_module::async_in_module(how))),
         a("async under #[instrument]", "async_under_instrument", |how| boxed(later::async_under_instrument(how))),
         a("async over #[instrument]", "async_over_instrument", |how| boxed(later::async_over_instrument(how))),
+        a("output that is not Send", "local", |how| {
+            boxed(async move {
+                let out = later::is_send(later::local(how)).await;
+                out.map(|value| *value).map_err(|_| Fault::Told)
+            })
+        }),
         a("sync body in async", "async_sync_inside", |how| boxed(later::async_sync_inside(how))),
     ]
 }

@@ -176,3 +176,24 @@ pub async fn async_sync_inside(how: How) -> Told {
     }
     act(how)
 }
+
+/// A future that is `Send` although its output is not: the attribute must not take that from it.
+#[audited(on_audit_failure = panic)]
+pub fn send_with_an_output_that_is_not<E: 'static>(
+    error: fn() -> E,
+) -> Pin<Box<dyn Future<Output = Result<u32, E>> + Send>> {
+    Box::pin(async move {
+        std::future::ready(()).await;
+        Err(error())
+    })
+}
+
+#[audited(on_audit_failure = panic)]
+pub async fn local(how: How) -> Result<std::rc::Rc<u32>, String> {
+    let value = act_later(how).await.map_err(|error| error.to_string())?;
+    Ok(std::rc::Rc::new(value))
+}
+
+pub fn is_send<T: Send>(value: T) -> T {
+    value
+}

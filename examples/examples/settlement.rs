@@ -1,0 +1,49 @@
+//! Contracts by annotation: who asks for an action, and who does it, are both in the catalogue before anything runs.
+//!
+//! `cargo run --example settlement -- [--trail DIR]`
+
+use audit_runtime::{Error, audited, catalogue};
+
+/// Asks for the payment and the letter.
+#[audited(expects(PAYMENT_SENT within 5s, LETTER_POSTED within 1h), digest(order))]
+fn accept(order: u32) -> Result<(), Error> {
+    pay(order)?;
+    post(order)
+}
+
+/// Sends the payment.
+#[audited(effect = external, acknowledges(PAYMENT_SENT))]
+fn pay(order: u32) -> Result<(), Error> {
+    println!("order {order}: paid");
+    Ok(())
+}
+
+/// Posts the letter.
+#[audited(effect = external, acknowledges(LETTER_POSTED))]
+fn post(order: u32) -> Result<(), Error> {
+    println!("order {order}: posted");
+    Ok(())
+}
+
+/// Settles three orders in a run of their own.
+///
+/// # Errors
+/// What the audit refuses.
+pub fn main() -> Result<(), Error> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--trail").skip(1);
+    let trail = arguments.next().unwrap_or_else(|| "target/trails/settlement".to_owned());
+    let recorder = audit_runtime::open(&trail)?;
+    let installed = recorder.install()?;
+    let run = recorder.begin_run("settlement")?;
+    (1..=3).try_for_each(accept)?;
+    let catalogue = catalogue();
+    for (site, expects) in catalogue.expectations() {
+        println!("{}:{}: {} expects {}", site.file, site.line, site.function, expects.action);
+    }
+    for (site, action) in catalogue.acknowledgements() {
+        println!("{}:{}: {} acknowledges {action}", site.file, site.line, site.function);
+    }
+    println!("{}", run.finish()?);
+    println!("look further: audited --trail {trail} runs");
+    installed.close()
+}

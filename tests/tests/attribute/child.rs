@@ -1,0 +1,83 @@
+//! What belongs to a whole process: entries before any recorder, and `AUDIT_REQUIRED`. Each runs in a process of its
+//! own, this test program called again for one test.
+
+use crate::trail::{Fault, How, Told, act, block_on};
+use audit_runtime::journal::{Committed, Layout, Reader};
+use audit_runtime::model::{Key, Kind, Record};
+use audit_runtime::{audited, model::cbor::Value};
+use std::path::Path;
+use std::process::Command;
+
+const TRAIL: &str = "ATTRIBUTE_TEST_TRAIL";
+
+#[audited]
+fn early() -> Told {
+    act(How::Ok)
+}
+
+#[audited(node = "early and async")]
+async fn early_later() -> Told {
+    act(How::Ok)
+}
+
+/// Runs one test of this program in a process of its own.
+fn again(test: &str, trail: &Path, required: bool) -> bool {
+    let mut child = Command::new(std::env::current_exe().expect("this program"));
+    child.args(["--exact", &format!("child::{test}"), "--nocapture"]).env(TRAIL, trail);
+    if required {
+        child.env("AUDIT_REQUIRED", "1");
+    }
+    child.output().expect("it runs").status.success()
+}
+
+fn records(trail: &Path, kind: Kind) -> Vec<Record> {
+    let layout = Layout::at(trail);
+    let mut found = Vec::new();
+    for stream in layout.streams().expect("streams") {
+        let mut committed = Committed::new(Reader::open(&layout, stream).expect("a readable stream"));
+        while let Some(counted) = committed.next().expect("sound records") {
+            found.extend((counted.record.header.kind == kind).then_some(counted.record));
+        }
+    }
+    found
+}
+
+#[test]
+fn entries_before_a_recorder_are_counted_and_told() {
+    if let Some(trail) = std::env::var_os(TRAIL) {
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(|| (0..1000).for_each(|_| drop(early())))).collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        drop(block_on(early_later()));
+        let recorder = audit_runtime::open(trail).expect("a fresh trail opens");
+        let installed = recorder.install().expect("installed");
+        early().expect("recorded");
+        installed.close().expect("closed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    assert!(again("entries_before_a_recorder_are_counted_and_told", &trail, false));
+    let told = records(&trail, Kind::Uninstalled);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].body.uint(Key::Count), Some(4001));
+    let sites = told[0].body.get(Key::Sites).and_then(Value::as_array).expect("a list");
+    let sites: Vec<_> = sites.iter().filter_map(Value::as_text).collect();
+    assert_eq!(sites, ["attribute::child::early", "early and async"]);
+    assert_eq!(records(&trail, Kind::StateOpened).len(), 1, "the call behind the installation");
+}
+
+#[test]
+fn audit_required_refuses_without_a_recorder() {
+    if std::env::var_os(TRAIL).is_some() {
+        let refused = |told: Told| matches!(told, Err(Fault::Audit(error)) if error.code().text() == "AUD0109");
+        assert!(refused(early()));
+        assert!(refused(block_on(early_later())));
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    assert!(again("audit_required_refuses_without_a_recorder", dir.path(), true));
+    assert!(
+        !again("audit_required_refuses_without_a_recorder", dir.path(), false),
+        "without the variable the bodies run"
+    );
+}
