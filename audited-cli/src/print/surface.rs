@@ -15,8 +15,11 @@ use crate::surface::{Function, Stand, Surface};
 /// The lock file cannot be read.
 pub(crate) fn surface(surface: &Surface, lock: Option<&Path>) -> io::Result<Answer> {
     let mut page = Page::default();
-    let mut findings: Vec<Finding> =
-        surface.unread.iter().map(|(file, why)| finding("UNREAD", Weight::Problem, file, why.clone(), file.clone())).collect();
+    let mut findings: Vec<Finding> = surface
+        .unread
+        .iter()
+        .map(|(file, why)| finding("UNREAD", Weight::Problem, file, why.clone(), file.clone()))
+        .collect();
     match lock {
         None => list(surface, &mut page),
         Some(lock) => {
@@ -85,6 +88,7 @@ fn item(function: &Function) -> Json {
         ("column", (function.column as u64).into()),
         ("stand", stand.into()),
         ("options", text.into()),
+        ("hindrance", function.hindrance.into()),
         ("cfg", Json::List(function.conditions.iter().map(|condition| condition.as_str().into()).collect())),
     ])
 }

@@ -70,7 +70,10 @@ fn a_lock_file_tells_who_removed_an_audit_call() {
     let told = text(&changed);
     assert!(told.contains("pay::settle  lib.rs:8") && told.contains("acknowledges(PAID)"), "{told}");
     fs::write(&source, SOURCE.replace("\nmod pay", "\n\n\nmod pay")).expect("written");
-    assert!(audited(dir.path(), &["surface", "lib.rs", "--check", "audit.lock"]).status.success(), "moved code is the same");
+    assert!(
+        audited(dir.path(), &["surface", "lib.rs", "--check", "audit.lock"]).status.success(),
+        "moved code is the same"
+    );
 }
 
 #[test]
