@@ -137,11 +137,14 @@ fn read(layout: &Layout, stream: StreamId, out: &mut Vec<(Id, Header)>) -> Resul
 mod tests {
     use super::*;
 
-    /// A trail told by hand: kind, status, subject, parent.
-    fn trail(told: &[(Kind, Status, Option<u64>, Option<u64>)]) -> Vec<(Id, Header)> {
+    /// Kind, status, subject, parent.
+    type Told = (Kind, Status, Option<u64>, Option<u64>);
+
+    /// A trail told by hand.
+    fn trail(told: &[Told]) -> Vec<(Id, Header)> {
         let stream = StreamId([7; 16]);
         let at = |seq: Option<u64>| seq.map_or(Id::NONE, |seq| Id::new(stream, seq));
-        let record = |(seq, (kind, status, subject, parent)): (u64, &(Kind, Status, Option<u64>, Option<u64>))| {
+        let record = |(seq, (kind, status, subject, parent)): (u64, &Told)| {
             let mut header = Header::new(*kind);
             (header.seq, header.status) = (seq, *status);
             (header.subject, header.parent) = (at(*subject), at(*parent));

@@ -400,7 +400,8 @@ impl Trail {
         let mut statement = self.sql(conn.prepare(sql))?;
         let notes = self.sql(statement.query_map([trace], |row| row.get::<_, String>(0)))?;
         let notes: Vec<String> = self.sql(notes.collect())?;
-        if entries.is_empty() && runs.is_empty() && notes.is_empty() {
+        let steps = self.steps_of(trace)?;
+        if entries.is_empty() && runs.is_empty() && notes.is_empty() && steps.is_empty() {
             return Err(Error::new(Code::UnknownId, format!("looking up trace {trace}")));
         }
         let mut told = vec![format!(
@@ -414,10 +415,12 @@ impl Trail {
         }));
         told.extend(entries.iter().map(|e| format!("{} `{}` {}", self.short_text(&e.id), e.node_name(), e.status)));
         told.extend(notes.iter().map(|note| format!("note {}", self.short_text(note))));
+        told.extend(self.told_steps(&steps));
         let facts = Json::object([
             ("runs", Json::List(runs.iter().map(super::runs::RunView::json).collect())),
             ("entries", Json::List(entries.iter().map(Entry::json).collect())),
             ("notes", notes.into()),
+            ("steps", Json::List(steps.iter().map(super::governed::Step::json).collect())),
         ]);
         Ok(Story { what: "trace", id: trace.to_owned(), sentences: told, facts })
     }

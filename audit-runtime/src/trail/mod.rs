@@ -7,6 +7,7 @@
 //! | `runs` | runs with status and counts; one run in full |
 //! | `explain` | what is known of one id, as a story |
 //! | `journey` | the same for tokens and rows, back to the source |
+//! | `governed` | decisions and actions of one trace, in order |
 //! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
 //! | `stats` | latencies, the slowest, what never ended |
 //! | `tail` | records as they come |
@@ -20,6 +21,7 @@ mod doctor;
 mod entry;
 mod explain;
 mod finding;
+mod governed;
 mod journey;
 mod lean;
 mod open;

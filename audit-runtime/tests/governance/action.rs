@@ -296,3 +296,21 @@ fn a20_an_action_that_is_pending_for_too_long_is_listed_with_its_age() {
     assert!(done.is_ok());
     assert_eq!(sweep_actions(&path, None, clock.wall_ns(), limit).unwrap(), []);
 }
+
+#[test]
+fn a21_a_trace_is_explained_as_decision_pending_and_terminal_with_what_is_missing() {
+    let trail = Trail::new();
+    let authorization = allowed(&trail, &transfer(7));
+    let trace = authorization.correlation().trace().unwrap().to_string();
+    let explain = || audit_runtime::trail::Trail::scan(trail.path()).unwrap().explain(&trace).unwrap().sentences;
+    let told = explain();
+    assert!(told.iter().any(|line| line.ends_with("DECISION ALLOW")), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("missing: what ")), "{told:?}");
+    drop(authorization.execute(&catalog(), &SEND, &transfer(7), |_| Err::<(), _>(io::Error::other("no"))));
+    let told = explain();
+    let at =
+        |text: &str| told.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {told:?}"));
+    let order = [at("DECISION ALLOW"), at("EXECUTION_ATTEMPT send"), at("EXECUTION_RESULT send: EXECUTOR_EXCEPTION")];
+    assert!(order.is_sorted(), "{told:?}");
+    assert!(!told.iter().any(|line| line.starts_with("missing")), "{told:?}");
+}
