@@ -5,12 +5,14 @@
 //! | `builder` | what a trail is opened with |
 //! | `open` | one recorder for each trail in a process |
 //! | `recovery` | what dead processes left open is closed as ABANDONED |
+//! | `leftovers` | what a killed open leaves beside the streams |
 //! | `install` | a recorder for the whole process |
 //! | `mirror` | acknowledged records as JSON lines in a file, for people and log shippers |
 //! | `patrol` | the thread that looks for dead streams while we live |
 
 mod builder;
 mod install;
+mod leftovers;
 mod mirror;
 mod open;
 mod patrol;

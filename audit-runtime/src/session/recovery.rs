@@ -77,6 +77,7 @@ pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
         // Another process recovers right now; the patrol looks again later.
         return Ok(Recovered::default());
     };
+    super::leftovers::tidy(layout);
     let mut found = Recovered::default();
     let spooled = recorder.0.spool.streams().unwrap_or_default();
     let unmarked: Vec<StreamId> = layout
