@@ -229,7 +229,10 @@ impl SinkBatch<Durable> {
     /// In doubt: the write is durable, its receipt is not. Read it back before repeating it.
     pub fn receipt(mut self) -> Result<SinkReceipt, Error> {
         match self.write.take() {
-            Some(write) => write.receipt(),
+            // The effect has happened, so a receipt that is refused leaves it in doubt.
+            Some(write) => write
+                .receipt()
+                .map_err(|failure| Error::caused_by(Code::InDoubt, "recording the receipt of a sink write", failure)),
             None => Err(ended()),
         }
     }

@@ -5,6 +5,7 @@ mod batches;
 mod calls;
 mod checkpoint_durability;
 mod crash_scenarios;
+mod database_failures;
 mod explained;
 mod graphs;
 mod merges;
