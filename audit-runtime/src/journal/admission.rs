@@ -2,7 +2,8 @@
 //! that is open. Whoever finds too little waits for the keeper, which fills segments ahead of use.
 
 use super::frame::{self, SEGMENT_HEADER};
-use super::writer::{Purpose, Shared, Stretch, Tail};
+use super::settings::Purpose;
+use super::writer::{Shared, Stretch, Tail};
 use crate::error::{Code, Error};
 use crate::seeded;
 use parking_lot::MutexGuard;

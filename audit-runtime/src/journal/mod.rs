@@ -8,6 +8,7 @@
 //! | `frame` | a record's bytes with length and checksum; a segment's header |
 //! | `tree` | RFC 6962 root over the stored bytes |
 //! | `writer` | sequence and frames |
+//! | `settings` | limits and times, and why a record is written |
 //! | `admission` | who may write, and the space kept for terminals |
 //! | `commit` | group commit: one sync for all who wait |
 //! | `keeper` | segments ahead of use, tree, background sync, time-outs |
@@ -23,6 +24,7 @@ pub mod layout;
 mod map;
 pub mod owner;
 pub mod reader;
+mod settings;
 pub mod spool;
 pub mod storage;
 pub mod tree;
@@ -33,5 +35,6 @@ pub use commit::Pending;
 pub use layout::Layout;
 pub use map::Map;
 pub use reader::{Committed, End, Frame, Reader, Tear};
+pub use settings::{Purpose, Settings};
 pub use storage::{DiskStorage, SegmentFile, Storage};
-pub use writer::{Closed, Journal, Purpose, Settings};
+pub use writer::{Closed, Journal};

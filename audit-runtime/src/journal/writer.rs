@@ -13,6 +13,7 @@ use super::keeper;
 use super::layout::Layout;
 use super::map::{ForkMark, Map};
 use super::owner::Lock;
+use super::settings::{Purpose, Settings};
 use super::storage::{SegmentFile, Storage, sync_parent};
 use super::tree::{Hash, Tree};
 use crate::clock::Clock;
@@ -33,46 +34,6 @@ use std::time::{Duration, Instant};
 const DEVICE_BUSY: Duration = Duration::from_millis(10);
 /// EINTR and EAGAIN are tried again this often before they count as a failure.
 const RETRIES: u32 = 100;
-
-/// What the journal may be told; the recorder's builder fills it in.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The longest that a `Process` record stays off the device.
-    pub sync_interval: Duration,
-    /// The longest that a caller waits.
-    pub ack_timeout: Duration,
-    /// Size of the first segment in bytes; later ones double.
-    pub first_segment: u64,
-    /// Size at which segments stop growing.
-    pub max_segment: u64,
-    /// Bytes that may wait for the io thread.
-    pub max_pending: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            sync_interval: Duration::from_millis(50),
-            ack_timeout: Duration::from_secs(10),
-            first_segment: 256 * 1024,
-            max_segment: 64 * 1024 * 1024,
-            max_pending: 64 * 1024 * 1024,
-        }
-    }
-}
-
-/// Why a record is written: it decides what admission asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Opens an entry: space for its terminal is set aside.
-    Opening,
-    /// Ends an entry: uses the space set aside.
-    Terminal,
-    /// Stands for itself.
-    Point,
-    /// Ends the stream; nothing is admitted behind it.
-    Last,
-}
 
 /// A segment that is filled with zeros and waits to be used.
 #[derive(Debug)]
