@@ -1,6 +1,6 @@
 //! Bugs planted on purpose. A proof is believed only once it has caught the bug it is there to catch, so each harness is
 //! also run against a build in which that bug is switched on by name. Only the feature `seeded-bugs` compiles the
-//! switches; in every other build [`is`] is a constant `false` and the planted line is gone.
+//! switches; in every other build `is` is a constant `false` and the planted line is gone.
 
 #[cfg(feature = "seeded-bugs")]
 static SWITCHED_ON: parking_lot::RwLock<Vec<String>> = parking_lot::RwLock::new(Vec::new());
