@@ -80,8 +80,6 @@ pub(super) struct Commit {
     work: Mutex<Work>,
     wake: Condvar,
     durable: AtomicU64,
-    /// What `work` wants, for the io thread while it lingers.
-    wanted: AtomicU64,
     waiters: Mutex<Vec<Waiter>>,
     waiting: AtomicUsize,
     poisoned: AtomicBool,
@@ -92,17 +90,6 @@ pub(super) struct Commit {
 
 /// How long the io thread waits for the callers of the last group to come back.
 const GATHER: Duration = Duration::from_micros(30);
-/// How long a lone caller and the io thread look for each other before they sleep: waking costs about as much as a flush.
-const LINGER: Duration = Duration::from_micros(150);
-
-/// Looks for `found` for a moment, giving way to whoever else wants the processor.
-fn linger(found: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !found() && start.elapsed() < LINGER {
-        std::thread::yield_now();
-    }
-}
-
 /// Groups above this are bound by the processor: gathering would only cost.
 const GATHER_AT_MOST: usize = 256;
 
@@ -128,7 +115,6 @@ impl Commit {
 
     /// Asks for a sync of everything below `wanted`.
     pub(super) fn request(&self, wanted: u64) {
-        self.wanted.fetch_max(wanted, Ordering::Relaxed);
         let mut work = self.work.lock();
         work.wanted = work.wanted.max(wanted);
         if work.sleeping {
@@ -142,11 +128,8 @@ impl Commit {
         self.wake.notify_all();
     }
 
-    /// Blocks the io thread until there is work; false when it should end. `last` is how many waited for the last group.
-    pub(super) fn await_work(&self, last: usize) -> bool {
-        if last == 1 {
-            linger(|| self.wanted.load(Ordering::Relaxed) > self.durable());
-        }
+    /// Blocks the io thread until there is work; false when it should end.
+    pub(super) fn await_work(&self) -> bool {
         let mut work = self.work.lock();
         while work.wanted <= self.durable() || self.poisoned.load(Ordering::Acquire) {
             if work.stop {
@@ -265,9 +248,6 @@ impl Commit {
             if !registered {
                 self.register(&pending, deadline, PARKED.with(Clone::clone));
                 registered = true;
-                if self.waiting.load(Ordering::Relaxed) == 1 {
-                    linger(|| self.durable() > pending.seq);
-                }
                 continue;
             }
             std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));

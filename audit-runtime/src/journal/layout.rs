@@ -129,6 +129,10 @@ impl Layout {
                 let staged = |name: std::ffi::OsString| name.to_string_lossy().starts_with(".format-");
                 let occupied = fs::read_dir(&self.root)
                     .is_ok_and(|entries| entries.flatten().any(|entry| !staged(entry.file_name())));
+                if occupied && self.root.join("format").exists() {
+                    // Another process finished making the trail between the two looks.
+                    return self.check();
+                }
                 Err(Error::new(if occupied { Code::NotATrail } else { Code::NotFound }, what()))
             }
             Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
