@@ -265,7 +265,7 @@ impl Write {
         for visit in std::mem::take(&mut self.visits) {
             let mut token = visit.fail(&fault.text)?;
             if let Some(live) = &mut token.0 {
-                live.course = Course::Fallback(fault.digest.clone());
+                live.refused_by(self.sink, fault.digest.clone());
             }
             tokens.push(token);
         }
@@ -351,9 +351,9 @@ impl SinkReceipt {
     fn outcomes(&mut self) -> Result<(), Error> {
         let sink = self.land.facts(self.sink).name.clone();
         for mut token in std::mem::take(&mut self.tokens) {
-            let Some(live) = token.0.take() else { continue };
+            let Some(mut live) = token.0.take() else { continue };
             let sink = sink.clone();
-            let outcome = match live.course.clone() {
+            let outcome = match live.taken_by(self.sink) {
                 Course::Default => Outcome::DefaultFlow { sink },
                 Course::Gate => Outcome::GateRouted { sink },
                 Course::Joined(join) => Outcome::Coalesced { join, sink: Some(sink) },

