@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("error", &["model"]),
-    ("site", &["model", "error"]),
+    ("site", &["model", "error", "contract"]),
     ("clock", &["model"]),
     ("evidence", &["model"]),
     ("seeded", &[]),
     ("journal", &["model", "error", "clock", "seeded"]),
     ("ledger", &["model"]),
-    ("recorder", &["model", "error", "clock", "journal", "site", "ledger", "seeded"]),
+    ("recorder", &["model", "error", "clock", "journal", "site", "ledger", "contract", "seeded"]),
     ("context", &["model", "error", "site", "recorder", "seeded"]),
-    ("guard", &["model", "error", "site", "context", "recorder", "evidence", "seeded"]),
+    ("guard", &["model", "error", "site", "context", "recorder", "contract", "evidence", "seeded"]),
     ("index", &["model", "error", "journal", "seeded"]),
     ("contract", &["model"]),
     ("trail", &["model", "error", "journal", "index", "contract", "seeded"]),
@@ -50,7 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("layer", &["model", "error", "context", "recorder", "contract", "session", "clock", "seeded"]),
-    ("private", &["model", "error", "site", "guard", "context", "evidence", "seeded"]),
+    ("private", &["model", "error", "site", "guard", "context", "contract", "governance", "evidence", "seeded"]),
 ];
 
 /// The one file of the published crates that may hold `unsafe`, with its reasons at its head.

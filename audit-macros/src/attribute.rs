@@ -4,9 +4,9 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned;
-use syn::{Expr, Ident, Lit, LitStr, Member, Path, Token};
+use syn::{Expr, Ident, LitStr, Member, Path, Token};
 
+use crate::pledge::{Action, Expect, acknowledges, expects};
 use crate::report::{Report, nearest};
 
 /// Every option's name, in the order of the reference.
@@ -79,14 +79,6 @@ impl Input {
     }
 }
 
-/// An action with its deadline.
-pub struct Expect {
-    /// The action's name.
-    pub action: String,
-    /// Nanoseconds.
-    pub within_ns: u64,
-}
-
 /// A word out of a closed list, and where it stands.
 #[derive(Clone)]
 pub struct Word {
@@ -113,7 +105,7 @@ pub struct Options {
     pub durable: Option<Word>,
     pub on_audit_failure: Option<Word>,
     pub expects: Vec<Expect>,
-    pub acknowledges: Vec<String>,
+    pub acknowledges: Vec<Action>,
     pub krate: Option<Path>,
     pub skip: Option<Span>,
     /// Where each option stands, by name.
@@ -207,7 +199,7 @@ pub fn one_line(tokens: &TokenStream) -> String {
     text.replace(" (", "(").replace("( ", "(").replace(" )", ")").replace(" ,", ",").replace(" . ", ".")
 }
 
-fn skip_to_comma(input: ParseStream<'_>) {
+pub fn skip_to_comma(input: ParseStream<'_>) {
     while !input.is_empty() && !input.peek(Token![,]) {
         if input.parse::<TokenTree>().is_err() {
             return;
@@ -291,7 +283,7 @@ fn foreign(name: &str) -> Option<&'static str> {
     })
 }
 
-fn equals(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<()> {
+pub fn equals(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<()> {
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
@@ -309,7 +301,7 @@ fn flag(input: ParseStream<'_>, name: &str) -> syn::Result<()> {
     Err(input.error(format!("`{name}` takes no value; write `{name}` alone")))
 }
 
-fn value(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<Expr> {
+pub fn value(input: ParseStream<'_>, span: Span, name: &str, what: &str) -> syn::Result<Expr> {
     equals(input, span, name, what)?;
     input.parse()
 }
@@ -371,7 +363,7 @@ fn word(input: ParseStream<'_>, span: Span, name: &str, words: &[&str]) -> syn::
     Err(syn::Error::new(ident.span(), format!("`{text}` is no value of `{name}`: write `{name} = {choice}`{hint}")))
 }
 
-fn krate(input: ParseStream<'_>, span: Span) -> syn::Result<Path> {
+pub fn krate(input: ParseStream<'_>, span: Span) -> syn::Result<Path> {
     equals(input, span, "crate", "the path under which the runtime is known here")?;
     if input.peek(LitStr) {
         return Err(input.error("write the path without quotes: `crate = ::renamed`"));
@@ -379,7 +371,12 @@ fn krate(input: ParseStream<'_>, span: Span) -> syn::Result<Path> {
     input.call(Path::parse_mod_style)
 }
 
-fn group<'a>(input: ParseStream<'a>, span: Span, name: &str, what: &str) -> syn::Result<syn::parse::ParseBuffer<'a>> {
+pub fn group<'a>(
+    input: ParseStream<'a>,
+    span: Span,
+    name: &str,
+    what: &str,
+) -> syn::Result<syn::parse::ParseBuffer<'a>> {
     if !input.peek(syn::token::Paren) {
         skip_to_comma(input);
         return Err(syn::Error::new(span, format!("`{name}` needs its list in parentheses: `{name}({what})`")));
@@ -390,7 +387,7 @@ fn group<'a>(input: ParseStream<'a>, span: Span, name: &str, what: &str) -> syn:
 }
 
 /// Reads the items of a list, each mistake on its own.
-fn items(
+pub fn items(
     content: ParseStream<'_>,
     report: &mut Report,
     mut item: impl FnMut(ParseStream<'_>, &mut Report) -> syn::Result<()>,
@@ -485,103 +482,6 @@ fn record(input: ParseStream<'_>, span: Span, options: &mut Options, report: &mu
             report.at(key.span, format!("`{}` is recorded twice; give the second one another key", key.text));
         } else {
             options.record.push((key, value));
-        }
-        Ok(())
-    });
-    Ok(())
-}
-
-/// An action: a path, or a text.
-fn action(content: ParseStream<'_>) -> syn::Result<Word> {
-    if content.peek(LitStr) {
-        let lit: LitStr = content.parse()?;
-        if lit.value().trim().is_empty() {
-            return Err(syn::Error::new(lit.span(), "an action needs a name"));
-        }
-        return Ok(Word { text: lit.value(), span: lit.span() });
-    }
-    if !content.peek(Ident::peek_any) && !content.peek(Token![::]) {
-        return Err(content.error("the name of an action belongs here"));
-    }
-    let path = content.call(Path::parse_mod_style)?;
-    let text = path.segments.iter().map(|s| s.ident.unraw().to_string()).collect::<Vec<_>>().join("::");
-    Ok(Word { text, span: path.span() })
-}
-
-fn expects(input: ParseStream<'_>, span: Span, options: &mut Options, report: &mut Report) -> syn::Result<()> {
-    let content = group(input, span, "expects", "ACTION within 5s")?;
-    if content.is_empty() {
-        return Err(syn::Error::new(span, "`expects()` names no action: write `expects(ACTION within 5s)`"));
-    }
-    items(&content, report, |content, report| {
-        let action = action(content)?;
-        let deadline = if content.peek(Ident::peek_any) { Some(content.call(Ident::parse_any)?) } else { None };
-        match deadline {
-            Some(within) if within == "within" => {}
-            Some(other) => {
-                return Err(syn::Error::new(
-                    other.span(),
-                    format!("`within` belongs here: `expects({} within 5s)`", action.text),
-                ));
-            }
-            None => {
-                return Err(syn::Error::new(
-                    action.span,
-                    format!("an expectation needs a deadline: `expects({} within 5s)`", action.text),
-                ));
-            }
-        }
-        if content.is_empty() || content.peek(Token![,]) {
-            return Err(content.error(format!("the deadline is cut off: `expects({} within 5s)`", action.text)));
-        }
-        let lit: Lit = content.parse()?;
-        let within_ns = duration(&lit)?;
-        if options.expects.iter().any(|old| old.action == action.text) {
-            report.at(action.span, format!("`{}` is expected twice; an expectation is declared once", action.text));
-        } else {
-            options.expects.push(Expect { action: action.text, within_ns });
-        }
-        Ok(())
-    });
-    Ok(())
-}
-
-/// `500ms`, `5s`, `2m`, `1h`.
-fn duration(lit: &Lit) -> syn::Result<u64> {
-    let wrong = || syn::Error::new(lit.span(), "a deadline is a number with its unit: `500ms`, `5s`, `2m` or `1h`");
-    let Lit::Int(int) = lit else { return Err(wrong()) };
-    let unit = match int.suffix() {
-        "ms" => 1_000_000,
-        "s" => 1_000_000_000,
-        "m" => 60_000_000_000,
-        "h" => 3_600_000_000_000,
-        _ => return Err(wrong()),
-    };
-    let count: u64 = int.base10_parse()?;
-    if count == 0 {
-        return Err(syn::Error::new(
-            lit.span(),
-            "a deadline of zero is missed at once; give the work some time, for example `5s`",
-        ));
-    }
-    count.checked_mul(unit).ok_or_else(|| syn::Error::new(lit.span(), "this deadline is more than 500 years away"))
-}
-
-fn acknowledges(input: ParseStream<'_>, span: Span, options: &mut Options, report: &mut Report) -> syn::Result<()> {
-    let content = group(input, span, "acknowledges", "ACTION")?;
-    if content.is_empty() {
-        return Err(syn::Error::new(span, "`acknowledges()` names no action: write `acknowledges(ACTION)`"));
-    }
-    items(&content, report, |content, report| {
-        let action = action(content)?;
-        if content.peek(Ident::peek_any) {
-            return Err(content
-                .error("an acknowledgement has no deadline; the deadline stands with `expects(ACTION within 5s)`"));
-        }
-        if options.acknowledges.contains(&action.text) {
-            report.at(action.span, format!("`{}` is acknowledged twice; name it once", action.text));
-        } else {
-            options.acknowledges.push(action.text);
         }
         Ok(())
     });

@@ -8,6 +8,7 @@ use syn::{Attribute, Type};
 
 use crate::attribute::Options;
 use crate::model::{self, Function, InPlace, Plan};
+use crate::pledge::Action;
 
 /// Where expansions find the runtime.
 pub fn private(options: &Options) -> TokenStream {
@@ -73,13 +74,13 @@ impl Context<'_> {
             .filter(|word| word.text == "external")
             .map(|_| quote_spanned!(here=> , external: true));
         let expects = (!options.expects.is_empty()).then(|| {
-            let actions = options.expects.iter().map(|e| &e.action);
+            let terms = options.expects.iter().map(|e| term(&e.action, p));
             let within = options.expects.iter().map(|e| e.within_ns);
-            quote_spanned!(here=> , expects: &[#(#p::Expects { action: #actions, within_ns: #within }),*])
+            quote_spanned!(here=> , expects: &[#(#p::Expects { term: #terms, within_ns: #within }),*])
         });
         let acknowledges = (!options.acknowledges.is_empty()).then(|| {
-            let actions = &options.acknowledges;
-            quote_spanned!(here=> , acknowledges: &[#(#actions),*])
+            let terms = options.acknowledges.iter().map(|action| term(action, p));
+            quote_spanned!(here=> , acknowledges: &[#(#terms),*])
         });
         let text = &options.text;
         quote_spanned! {here=>
@@ -154,7 +155,17 @@ impl Context<'_> {
                 }
             }
         });
-        if output.is_some_and(model::is_plain) && digest.is_none() {
+        let result = options.place("acknowledges").map(|_| {
+            quote_spanned! {here=>
+                {
+                    use #p::{OkOfResult as _, OkOfAny as _, ResultOfNamed as _, ResultOfAny as _};
+                    if let #p::Some(__value) = (&&#p::Judged(__out)).value() {
+                        __end.result((&&#p::Named(__value)).result_id());
+                    }
+                }
+            }
+        });
+        if output.is_some_and(model::is_plain) && digest.is_none() && result.is_none() {
             return quote_spanned!(here=> #p::returned);
         }
         let plain = output.is_some_and(model::is_plain);
@@ -164,7 +175,7 @@ impl Context<'_> {
             (false, true) => quote_spanned!(here=> #p::judge_type!(__out __end);),
             (false, false) => quote_spanned!(here=> #p::judge!(__out __end);),
         };
-        quote_spanned!(here=> |__out, __end| { #judge #digest })
+        quote_spanned!(here=> |__out, __end| { #judge #digest #result })
     }
 
     /// What is returned when the audit refuses.
@@ -302,6 +313,18 @@ impl Context<'_> {
     }
 }
 
+/// An action as the constant that declares it.
+fn term(action: &Action, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    match &action.path {
+        Some(path) => path.to_token_stream(),
+        None => {
+            let (domain, name) = action.text.split_once('/').unwrap_or_default();
+            quote_spanned!(here=> #p::Term::named(#domain, #name, (::core::file!(), ::core::line!())))
+        }
+    }
+}
+
 /// Whether a part of the type is for the compiler to find out.
 fn has_opaque(ty: &Type) -> bool {
     struct Find(bool);
@@ -345,7 +368,7 @@ fn spot(ty: &TokenStream) -> Span {
 }
 
 /// Line and column of the function's name; 0 where the compiler does not tell.
-fn place(span: Span) -> (u32, u32) {
+pub fn place(span: Span) -> (u32, u32) {
     if !proc_macro::is_available() {
         return (0, 0);
     }

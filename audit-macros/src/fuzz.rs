@@ -97,7 +97,7 @@ fn tokens() -> impl Strategy<Value = TokenStream> {
 /// Attributes that were written with care, to be cut off anywhere.
 const SOUND: &[&str] = &[
     r#"node = "a", kind = sink, digest(a, b.c, d as text), record(k = a + 1, "x y" = f(b)), err = type"#,
-    r#"expects(PAID within 5s, "mail sent" within 500ms), acknowledges(BOOKED, a::b), durable = disk, effect = external"#,
+    r#"expects(PAID within 5s, "mail/sent" within 500ms), acknowledges(BOOKED, a::b), durable = disk, effect = external"#,
     r#"run = run.id(), token = t, attempt = n + 1, digest(all), digest_output, on_audit_failure = panic, crate = ::x::y"#,
 ];
 
@@ -127,6 +127,7 @@ proptest! {
         let options: TokenStream = SOUND[which].parse().expect("sound options");
         drop(block::audited(options, item.clone()));
         drop(block::not_audited(item.clone(), item.clone()));
+        drop(crate::contract::contract(item.clone()));
         drop(crate::derive_digest::derive(item.clone()));
         drop(crate::derive_evidence::derive(item));
     }
@@ -150,6 +151,16 @@ fn sound_options_cut_off_anywhere_end_in_a_message_or_in_options() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_contract_cut_off_anywhere_ends_in_a_message_or_in_a_contract() {
+    let text = "crate = a::b; /// Promised.\npub order(t: T) { domain orders { reserve within 5s; finally close within (t); } }";
+    for end in text.char_indices().map(|(at, _)| at).chain([text.len()]) {
+        let Ok(tokens) = text[..end].parse::<TokenStream>() else { continue };
+        let written = crate::contract::contract(tokens).to_string();
+        assert_eq!(written.contains("compile_error"), end < text.len(), "{}", &text[..end]);
     }
 }
 

@@ -7,12 +7,14 @@
 
 mod attribute;
 mod block;
+mod contract;
 mod derive_digest;
 mod derive_evidence;
 mod expand;
 #[cfg(test)]
 mod fuzz;
 mod model;
+mod pledge;
 #[cfg(test)]
 mod printed;
 mod report;
@@ -31,6 +33,14 @@ pub fn audited(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn not_audited(options: TokenStream, item: TokenStream) -> TokenStream {
     block::not_audited(options.into(), item.into()).into()
+}
+
+/// Declares what a run promises: actions with their domains and deadlines, and the one that ends the run.
+///
+/// Makes one constant an action, in a module of the contract's name, and a function of that name which gives the contract.
+#[proc_macro]
+pub fn contract(tokens: TokenStream) -> TokenStream {
+    contract::contract(tokens.into()).into()
 }
 
 /// Gives each variant of an error type a stable code: `#[evidence(code = "…")]`, `#[evidence(transparent)]`, else the

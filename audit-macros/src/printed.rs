@@ -24,6 +24,10 @@ fn expanded(source: &str) -> String {
             Item::Mod(module) => &mut module.attrs,
             Item::Enum(item) => &mut item.attrs,
             Item::Struct(item) => &mut item.attrs,
+            Item::Macro(call) if call.mac.path.is_ident("contract") => {
+                *item = Item::Verbatim(crate::contract::contract(call.mac.tokens.clone()));
+                continue;
+            }
             _ => continue,
         };
         let Some(at) = attrs.iter().position(|attr| attr.path().is_ident("audited") || attr.path().is_ident("derive"))

@@ -111,6 +111,7 @@ codes! {
     ContractClosed = "AUD0802" Refused "the run's contract is finalised or closed" next "declare what is expected before the finalising acknowledgement",
     NoRun = "AUD0803" Refused "this record belongs to a run, and none is named or current" next "begin a run, or name one",
     PhaseRefused = "AUD0804" Refused "the run cannot enter this phase" next "give the proof that the phase before it calls for, or fail the run",
+    ContractFlawed = "AUD0805" Refused "the contract cannot be declared as it is" next "give every action a deadline, and one action that ends the run; `contract!` does not compile otherwise",
 }
 
 /// What went wrong with the audit, never with the audited code.

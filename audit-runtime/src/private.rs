@@ -13,6 +13,7 @@ pub use std::option::Option::{self, None, Some};
 pub use std::primitive::str;
 pub use std::result::Result::{self, Err, Ok};
 
+pub use crate::contract::{Contract, NamesResult, ResultId, Term};
 pub use crate::evidence::Evidence;
 pub use crate::guard::call::{begin, call, end};
 pub use crate::guard::end::End;
@@ -21,7 +22,7 @@ pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
 pub use crate::model::Durability;
 pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
 pub use crate::model::digest::{AsText, AuditDigest, CanonicalError, CanonicalWriter};
-pub use crate::site::{Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
+pub use crate::site::{ByHand, ContractSite, Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
 pub use inventory;
 
 pub use crate::{
@@ -147,6 +148,39 @@ impl<'a, T: ?Sized + 'a> OkOfAny<'a> for Judged<'a, T> {
     fn value(&self) -> Option<&'a T> {
         Some(self.0)
     }
+}
+
+/// A value, to be asked for the result that an acknowledgement names.
+pub struct Named<'a, T: ?Sized>(pub &'a T);
+
+/// Values that name their result.
+pub trait ResultOfNamed {
+    /// The result.
+    fn result_id(&self) -> Option<ResultId>;
+}
+
+/// All others do not.
+pub trait ResultOfAny {
+    /// No result.
+    fn result_id(&self) -> Option<ResultId>;
+}
+
+impl<T: NamesResult + ?Sized> ResultOfNamed for &Named<'_, T> {
+    fn result_id(&self) -> Option<ResultId> {
+        self.0.result_id()
+    }
+}
+
+impl<T: ?Sized> ResultOfAny for Named<'_, T> {
+    fn result_id(&self) -> Option<ResultId> {
+        None
+    }
+}
+
+/// A deadline that a contract's declaration writes.
+#[must_use]
+pub const fn nanos(within_ns: u64) -> std::time::Duration {
+    std::time::Duration::from_nanos(within_ns)
 }
 
 /// An error, to be described by what its type can do.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::contract::Term;
 use crate::model::Durability;
 
 /// What an annotation asks for, as data.
@@ -23,7 +24,7 @@ pub struct Options {
     /// Actions that a call declares.
     pub expects: &'static [Expects],
     /// Actions that a call acknowledges.
-    pub acknowledges: &'static [&'static str],
+    pub acknowledges: &'static [Term],
 }
 
 impl Options {
@@ -43,8 +44,8 @@ impl Options {
 /// A declared action with its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expects {
-    /// The action's name.
-    pub action: &'static str,
+    /// The action.
+    pub term: Term,
     /// From the entry to the deadline, ns.
     pub within_ns: u64,
 }
@@ -141,9 +142,39 @@ pub enum Registered {
     Site(&'static Site),
     /// A function that is not audited, on purpose or by nature.
     LeftOut(LeftOut),
+    /// A contract that is declared in code.
+    Contract(&'static ContractSite),
+    /// A place that acknowledges an action by hand.
+    ByHand(ByHand),
 }
 
 inventory::collect!(Registered);
+
+/// A contract that is declared in code.
+#[derive(Debug)]
+pub struct ContractSite {
+    /// Its name.
+    pub name: &'static str,
+    /// The path of the module that declares it.
+    pub module: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line, from 1.
+    pub line: u32,
+    /// Its actions, in order of declaration; one of them ends the run.
+    pub terms: &'static [Term],
+}
+
+/// A place in the code that acknowledges an action by hand.
+#[derive(Clone, Copy, Debug)]
+pub struct ByHand {
+    /// The action.
+    pub term: Term,
+    /// Source file.
+    pub file: &'static str,
+    /// Line, from 1.
+    pub line: u32,
+}
 
 /// A function that is not audited, and why.
 #[derive(Clone, Copy, Debug)]
@@ -169,6 +200,10 @@ pub struct Catalogue {
     pub sites: Vec<&'static Site>,
     /// Functions that are not audited although an annotation covers them, in the same order.
     pub left_out: Vec<LeftOut>,
+    /// Contracts, in the same order.
+    pub contracts: Vec<&'static ContractSite>,
+    /// Places that acknowledge by hand, in the same order.
+    pub by_hand: Vec<ByHand>,
 }
 
 impl Catalogue {
@@ -178,22 +213,26 @@ impl Catalogue {
     }
 
     /// Each acknowledged action with the site that acknowledges it.
-    pub fn acknowledgements(&self) -> impl Iterator<Item = (&'static Site, &'static str)> + '_ {
-        self.sites.iter().flat_map(|site| site.options.acknowledges.iter().map(move |action| (*site, *action)))
+    pub fn acknowledgements(&self) -> impl Iterator<Item = (&'static Site, Term)> + '_ {
+        self.sites.iter().flat_map(|site| site.options.acknowledges.iter().map(move |term| (*site, *term)))
     }
 }
 
 /// Everything that is linked into this program and declared by an annotation.
 #[must_use]
 pub fn catalogue() -> Catalogue {
-    let mut all = Catalogue { sites: Vec::new(), left_out: Vec::new() };
+    let mut all = Catalogue { sites: Vec::new(), left_out: Vec::new(), contracts: Vec::new(), by_hand: Vec::new() };
     for registered in inventory::iter::<Registered> {
         match registered {
             Registered::Site(site) => all.sites.push(site),
             Registered::LeftOut(left_out) => all.left_out.push(*left_out),
+            Registered::Contract(contract) => all.contracts.push(contract),
+            Registered::ByHand(by_hand) => all.by_hand.push(*by_hand),
         }
     }
     all.sites.sort_by_key(|site| (site.file, site.line, site.column));
+    all.contracts.sort_by_key(|contract| (contract.file, contract.line));
+    all.by_hand.sort_by_key(|by_hand| (by_hand.file, by_hand.line));
     all.left_out.sort_by_key(|left_out| (left_out.file, left_out.line, left_out.column));
     all
 }

@@ -2,24 +2,37 @@
 //!
 //! `cargo run --example settlement -- [--trail DIR]`
 
-use audit_runtime::{Error, audited, catalogue};
+use audit_runtime::{Error, audited, catalogue, contract};
+
+contract! {
+    /// What every order promises to the one who placed it.
+    pub settlement {
+        domain bank {
+            payment_sent within 5s;
+        }
+        domain post {
+            letter_posted within 1h;
+            finally order_closed within 2h;
+        }
+    }
+}
 
 /// Asks for the payment and the letter.
-#[audited(expects(PAYMENT_SENT within 5s, LETTER_POSTED within 1h), digest(order))]
+#[audited(expects(settlement::PAYMENT_SENT within 5s, settlement::LETTER_POSTED within 1h), digest(order))]
 fn accept(order: u32) -> Result<(), Error> {
     pay(order)?;
     post(order)
 }
 
 /// Sends the payment.
-#[audited(effect = external, acknowledges(PAYMENT_SENT))]
+#[audited(effect = external, acknowledges(settlement::PAYMENT_SENT))]
 fn pay(order: u32) -> Result<(), Error> {
     println!("order {order}: paid");
     Ok(())
 }
 
 /// Posts the letter.
-#[audited(effect = external, acknowledges(LETTER_POSTED))]
+#[audited(effect = external, acknowledges(settlement::LETTER_POSTED))]
 fn post(order: u32) -> Result<(), Error> {
     println!("order {order}: posted");
     Ok(())
@@ -38,10 +51,10 @@ pub fn main() -> Result<(), Error> {
     (1..=3).try_for_each(accept)?;
     let catalogue = catalogue();
     for (site, expects) in catalogue.expectations() {
-        println!("{}:{}: {} expects {}", site.file, site.line, site.function, expects.action);
+        println!("{}:{}: {} expects {}", site.file, site.line, site.function, expects.term);
     }
-    for (site, action) in catalogue.acknowledgements() {
-        println!("{}:{}: {} acknowledges {action}", site.file, site.line, site.function);
+    for (site, term) in catalogue.acknowledgements() {
+        println!("{}:{}: {} acknowledges {term}", site.file, site.line, site.function);
     }
     println!("{}", run.finish()?);
     println!("look further: audited --trail {trail} runs");

@@ -6,8 +6,8 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
         ::audit_runtime::__private::Some("sink"), durable :
         ::audit_runtime::__private::Some(::audit_runtime::__private::Durability::Disk),
         on_failure : ::audit_runtime::__private::OnFailure::Panic, external : true,
-        expects : & [::audit_runtime::__private::Expects { action : "PAID", within_ns :
-        5000000000u64 }], acknowledges : & ["BOOKED"] }
+        expects : & [::audit_runtime::__private::Expects { term : PAID, within_ns :
+        5000000000u64 }], acknowledges : & [BOOKED] }
     );
     let __inputs = ::audit_runtime::__private::inputs(
         &__AUDITED,
@@ -62,6 +62,21 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
                         .output(
                             &(&&&::audit_runtime::__private::Probe(__value))
                                 .audit_value(),
+                        );
+                }
+            }
+            {
+                use ::audit_runtime::__private::{
+                    OkOfResult as _, OkOfAny as _, ResultOfNamed as _, ResultOfAny as _,
+                };
+                if let ::audit_runtime::__private::Some(__value) = (&&::audit_runtime::__private::Judged(
+                    __out,
+                ))
+                    .value()
+                {
+                    __end
+                        .result(
+                            (&&::audit_runtime::__private::Named(__value)).result_id(),
                         );
                 }
             }

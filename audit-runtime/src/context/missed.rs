@@ -73,7 +73,7 @@ pub(crate) fn take_uninstalled() -> (u64, Vec<String>) {
         .into_iter()
         .filter_map(|registered| match registered {
             Registered::Site(site) if site.missed.swap(false, Ordering::Relaxed) => Some(site.node_name()),
-            Registered::Site(_) | Registered::LeftOut(_) => None,
+            Registered::Site(_) | Registered::LeftOut(_) | Registered::Contract(_) | Registered::ByHand(_) => None,
         })
         .collect();
     sites.sort();

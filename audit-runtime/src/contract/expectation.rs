@@ -89,6 +89,7 @@ impl Expectation {
 pub struct Contract {
     name: String,
     expectations: Vec<Expectation>,
+    by_events: bool,
 }
 
 /// A contract that has no finalising action yet: it can be nothing but finished.
@@ -118,7 +119,7 @@ impl Draft {
     #[must_use]
     pub fn finalised_by(mut self, expectation: Expectation) -> Contract {
         self.expectations.push(Expectation { finalising: true, ..expectation });
-        Contract { name: self.name, expectations: self.expectations }
+        Contract { name: self.name, expectations: self.expectations, by_events: false }
     }
 }
 
@@ -131,7 +132,21 @@ impl Contract {
     /// A contract as a file, a record or another process states it. Nothing is promised of it: see [`flaws`](Self::flaws).
     #[must_use]
     pub fn assembled(name: impl Into<String>, expectations: Vec<Expectation>) -> Contract {
-        Contract { name: name.into(), expectations }
+        Contract { name: name.into(), expectations, by_events: false }
+    }
+
+    /// It is acknowledged by tracing events only. A filter may drop any of them, so an action without acknowledgement is
+    /// INCONCLUSIVE then, never MISSING.
+    #[must_use]
+    pub fn acked_by_events(mut self) -> Contract {
+        self.by_events = true;
+        self
+    }
+
+    /// Whether it is acknowledged by tracing events only.
+    #[must_use]
+    pub fn is_acked_by_events(&self) -> bool {
+        self.by_events
     }
 
     /// Its name.
@@ -208,21 +223,4 @@ pub struct Declared {
     pub id: Id,
     /// When it was declared: deadlines count from here.
     pub at: Moment,
-}
-
-/// The contract that every governed run of the former system had: an incident is created, policies are evaluated, a trace
-/// is started and completed, each within five seconds, and the run is finalised within its timeout and a grace.
-#[must_use]
-pub fn standard_run(timeout: Duration, grace: Duration) -> Contract {
-    let in_time = |domain, action, within| {
-        let subject = Subject::new(domain, action);
-        Expectation { subject, within: Some(within), finalising: false, place: None }
-    };
-    let soon = |domain, action| in_time(domain, action, Duration::from_secs(5));
-    Contract::draft("standard_run")
-        .expect(soon("incidents", "create_incident"))
-        .expect(soon("policies", "evaluate_policy"))
-        .expect(soon("logs", "start_trace"))
-        .expect(soon("logs", "complete_trace"))
-        .finalised_by(in_time("orchestrator", "finalize_run", timeout.saturating_add(grace)))
 }

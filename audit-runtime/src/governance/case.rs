@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::journal::{Committed, Layout, Reader};
 use crate::model::cbor::Value;
 use crate::model::{Id, Key, Kind, Record, RunId, StreamId};
+use crate::recorder::pledge::Via;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -43,16 +44,23 @@ pub fn phase_of(path: impl AsRef<Path>, run: RunId) -> Result<Option<Phase>, Err
     Ok(read(&layout, run, Moment::default())?.phase)
 }
 
-pub(super) fn reconcile_at(layout: &Layout, run: RunId, now: Moment, extent: Extent) -> Result<Report, Error> {
+pub(super) fn reconcile_at(
+    layout: &Layout,
+    run: RunId,
+    now: Moment,
+    (extent, dropped): (Extent, u64),
+) -> Result<Report, Error> {
     let found = read(layout, run, now)?;
-    Ok(reconcile(&Case { extent, ..found.case }))
+    let lossy = found.case.lossy || dropped > 0;
+    Ok(reconcile(&Case { extent, lossy, ..found.case }))
 }
 
 /// As if the run were over now: what is open is missing.
-pub(super) fn reconcile_over(layout: &Layout, run: RunId, now: Moment) -> Result<Report, Error> {
+pub(super) fn reconcile_over(layout: &Layout, run: RunId, now: Moment, dropped: u64) -> Result<Report, Error> {
     let found = read(layout, run, now)?;
+    let lossy = found.case.lossy || dropped > 0;
     let known = if found.case.known == Known::Living { Known::Over } else { found.case.known };
-    Ok(reconcile(&Case { known, ..found.case }))
+    Ok(reconcile(&Case { known, lossy, ..found.case }))
 }
 
 pub(super) fn is_contracted(layout: &Layout, run: RunId) -> Result<bool, Error> {
@@ -80,6 +88,8 @@ struct Found {
     /// Acknowledgements, each with the latest wall time of its stream so far.
     acks: Vec<(i64, Ack)>,
     told_by: i64,
+    /// No acknowledgement came by another way than a tracing event.
+    by_event: bool,
 }
 
 fn read(layout: &Layout, run: RunId, now: Moment) -> Result<Found, Error> {
@@ -94,7 +104,8 @@ fn read(layout: &Layout, run: RunId, now: Moment) -> Result<Found, Error> {
         now,
         extent: Extent::Whole,
     };
-    let mut found = Found { case, closed: false, phase: None, phase_at: None, acks: Vec::new(), told_by: i64::MIN };
+    let mut found =
+        Found { case, closed: false, phase: None, phase_at: None, acks: Vec::new(), told_by: i64::MIN, by_event: true };
     for stream in layout.streams()? {
         let mut committed = Committed::new(Reader::open(layout, stream)?);
         found.told_by = i64::MIN;
@@ -104,6 +115,8 @@ fn read(layout: &Layout, run: RunId, now: Moment) -> Result<Found, Error> {
     }
     // Acknowledgements of several processes are put into one order by wall time; within a stream the sequence decides,
     // because the time that is compared never decreases there.
+    // A filter may drop an event: where there is nothing else, one that is not there proves nothing.
+    found.case.lossy |= found.by_event && !found.acks.is_empty();
     found.acks.sort_by_key(|(told_by, _)| *told_by);
     found.case.acks = std::mem::take(&mut found.acks).into_iter().map(|(_, ack)| ack).collect();
     Ok(found)
@@ -128,10 +141,12 @@ impl Found {
             Kind::ContractClosed => {
                 case.known = Known::Over;
                 self.closed = true;
+                case.lossy |= record.body.uint(Key::AcksDropped).is_some_and(|dropped| dropped > 0);
             }
             Kind::ContractDeclared => {
                 case.contracted = true;
                 case.disabled |= record.body.is(Key::Disabled);
+                case.lossy |= record.body.is(Key::ByEvents);
                 let items = record.body.get(Key::Expectations).and_then(Value::as_array).unwrap_or_default();
                 let declared = items.iter().zip(0..).map(|(item, ord)| {
                     let id = Id { ord, ..id };
@@ -150,6 +165,7 @@ impl Found {
             }
             Kind::ContractAck => {
                 if let Some(outcome) = outcome(record) {
+                    self.by_event &= record.body.text(Key::Via) == Some(Via::Event.name());
                     let place = record.body.text(Key::Location).map(str::to_owned);
                     let ack = Ack { id, run: header.run, subject: subject(record), outcome, at, place };
                     self.acks.push((self.told_by, ack));

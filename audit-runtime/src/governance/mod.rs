@@ -21,6 +21,7 @@
 //! | `execute` | checks, PENDING, body, terminal |
 //! | `timed` | the same with a time-out, and what the worker does later |
 //! | `pledge` | what a run declares and acknowledges, written to the trail |
+//! | `start` | a run and its contract begun together, strictly or leniently |
 //! | `case` | the same read back from the trail, and reconciled |
 //! | `answer` | a reconciliation as findings and JSON |
 //! | `kernel` | the phases of a run under contract |
@@ -39,6 +40,7 @@ mod payload;
 mod pledge;
 mod profile;
 mod reason;
+mod start;
 mod sweep;
 mod text;
 mod timed;
@@ -55,4 +57,5 @@ pub use payload::Limits;
 pub use pledge::rac_enabled;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};
+pub use start::Start;
 pub use sweep::{inconsistencies, sweep_actions};

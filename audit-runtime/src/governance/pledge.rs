@@ -1,26 +1,16 @@
 //! What a run declares and acknowledges, written to the trail: on the device before the caller goes on.
 
 use super::case::{self, reconcile_at};
-use super::text::{label, message, name, pair};
+use super::text::{label, name, pair};
 use crate::context;
 use crate::contract::{Contract, Expectation, Extent, Moment, Outcome, Report, Standing, Subject};
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
 use crate::model::record::Header;
 use crate::model::{BodyWriter, Id, Key, Kind, RunId};
+use crate::recorder::pledge::{Place, Via, line_of, told};
 use crate::recorder::{Recorder, Refused};
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::panic::Location;
-
-/// What this process knows of a run's contract, so that nothing is declared behind its end.
-#[derive(Clone, Default)]
-struct Book {
-    finalising: Option<Subject>,
-    over: bool,
-}
-
-static BOOKS: Mutex<BTreeMap<(u32, RunId), Book>> = Mutex::new(BTreeMap::new());
 
 /// Whether `RAC_ENABLED` leaves reconciliation on, which it does unless it says `false`, `0` or `off`. Recording never
 /// depends on it; a run that begins while it is off says so, and its verdict is DISABLED, never PASS.
@@ -30,17 +20,6 @@ pub fn rac_enabled() -> bool {
         ["false", "0", "off"].iter().any(|word| value.to_str().is_some_and(|text| text.eq_ignore_ascii_case(word)))
     };
     !std::env::var_os("RAC_ENABLED").is_some_and(off)
-}
-
-/// The subject as records hold it. Both sides of a comparison go through this.
-fn told(subject: &Subject) -> Result<Subject, Error> {
-    match (label(&subject.domain), label(&subject.action)) {
-        (Some(domain), Some(action)) => {
-            let instance = label(&subject.instance).unwrap_or_default();
-            Ok(Subject { domain, action, instance, attempt: subject.attempt })
-        }
-        _ => Err(Error::new(Code::MissingField, "naming an action").detail("its domain or its name is blank")),
-    }
 }
 
 impl Recorder {
@@ -60,8 +39,8 @@ impl Recorder {
     pub fn declare_with(&self, run: RunId, contract: &Contract, reconciled: bool) -> Result<Id, Error> {
         let attempted = || format!("declaring contract {} of run {run}", name(contract.name()));
         let header = self.pledge_header(Kind::ContractDeclared, run)?;
-        let mut books = BOOKS.lock();
-        if books.contains_key(&(self.number(), run)) || case::is_contracted(&self.0.layout, run)? {
+        let mut books = self.0.books.lock();
+        if books.get(&run).is_some_and(|book| book.declared) || case::is_contracted(&self.0.layout, run)? {
             return Err(Error::new(Code::ContractClosed, attempted()).detail("the run has declared a contract before"));
         }
         let mut body = BodyWriter::new();
@@ -70,9 +49,13 @@ impl Recorder {
         if !reconciled {
             body.yes(Key::Disabled);
         }
+        if contract.is_acked_by_events() {
+            body.yes(Key::ByEvents);
+        }
         let id = self.point_on_disk(header, &body.finish())?;
         let finalising = contract.finalising().and_then(|expectation| told(&expectation.subject).ok());
-        books.insert((self.number(), run), Book { finalising, over: false });
+        let book = books.entry(run).or_default();
+        (book.finalising, book.declared) = (finalising, true);
         Ok(id)
     }
 
@@ -82,21 +65,14 @@ impl Recorder {
     /// Refused when it cannot be recorded; `AUD0802` behind the finalising acknowledgement.
     pub fn expect(&self, run: RunId, expectation: &Expectation) -> Result<Id, Error> {
         let subject = told(&expectation.subject)?;
-        let mut header = self.pledge_header(Kind::ExpectationDeclared, run)?;
+        let header = self.pledge_header(Kind::ExpectationDeclared, run)?;
         if self.is_over(run)? {
             return Err(Error::new(Code::ContractClosed, format!("expecting {subject} in run {run}")));
         }
-        header.attempt = subject.attempt;
-        let mut body = BodyWriter::new();
-        write_subject(&mut body, &subject);
-        if let Some(within) = expectation.within {
-            body.uint(Key::WithinNs, u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
-        }
-        if expectation.finalising {
-            body.yes(Key::Finalising);
-        }
-        body.maybe(Key::DeclaredAt, expectation.place.as_deref());
-        self.point_on_disk(header, &body.finish())
+        let within_ns = expectation.within.map(|within| u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
+        let place = Place { run, parent: header.parent, site: 0 };
+        let told = (expectation.finalising, expectation.place.as_deref());
+        self.keep(self.append_expectation(place, &subject, within_ns, told)?)
     }
 
     /// Acknowledges what became of an action, for the run that did it. An acknowledgement that names another run than the
@@ -107,33 +83,26 @@ impl Recorder {
     #[track_caller]
     pub fn acknowledge(&self, run: RunId, subject: &Subject, outcome: &Outcome) -> Result<Id, Error> {
         let place = Location::caller();
+        self.acknowledge_via(run, subject, outcome, (&line_of(place.file(), place.line()), Via::Recorder))
+    }
+
+    pub(crate) fn acknowledge_via(
+        &self,
+        run: RunId,
+        subject: &Subject,
+        outcome: &Outcome,
+        told_by: (&str, Via),
+    ) -> Result<Id, Error> {
         let subject = told(subject)?;
-        let mut header = self.pledge_header(Kind::ContractAck, run)?;
+        let header = self.pledge_header(Kind::ContractAck, run)?;
         let here = context::ambient();
         let mine = here.recorder.as_ref().is_some_and(|recorder| recorder.number() == self.number());
         if mine && here.run != RunId::NONE && here.run != run {
             let error = Error::new(Code::AckMismatch, format!("acknowledging {subject} for run {run}"));
             return Err(self.refused(here.run, error));
         }
-        header.attempt = subject.attempt;
-        let mut body = BodyWriter::new();
-        write_subject(&mut body, &subject);
-        body.text(Key::Outcome, outcome.name()).text(Key::Location, &format!("{}:{}", place.file(), place.line()));
-        match outcome {
-            Outcome::Success { result } => body.text(Key::Result, &name(result.as_str())),
-            Outcome::Failure { error } => body.text(Key::Error, &message(error)),
-            Outcome::RolledBack { reason } => body.text(Key::Reason, &message(reason)),
-            Outcome::RollbackFailed { reason, error } => {
-                body.text(Key::Reason, &message(reason)).text(Key::Error, &message(error))
-            }
-        };
-        let id = self.point_on_disk(header, &body.finish())?;
-        if let Some(book) =
-            BOOKS.lock().get_mut(&(self.number(), run)).filter(|b| b.finalising.as_ref() == Some(&subject))
-        {
-            book.over = true;
-        }
-        Ok(id)
+        let place = Place { run, parent: header.parent, site: 0 };
+        self.keep(self.append_ack(place, &subject, outcome, told_by)?)
     }
 
     /// The run that a text names, as it came over a boundary. A malformed one is refused and the refusal recorded: work
@@ -156,11 +125,11 @@ impl Recorder {
     /// # Errors
     /// What the journal's files say.
     pub fn reconcile(&self, run: RunId) -> Result<Report, Error> {
-        reconcile_at(&self.0.layout, run, self.moment(), Extent::Whole)
+        reconcile_at(&self.0.layout, run, self.moment(), (Extent::Whole, self.acks_dropped(run)))
     }
 
     pub(super) fn reconcile_before_final(&self, run: RunId) -> Result<Report, Error> {
-        reconcile_at(&self.0.layout, run, self.moment(), Extent::BeforeFinal)
+        reconcile_at(&self.0.layout, run, self.moment(), (Extent::BeforeFinal, self.acks_dropped(run)))
     }
 
     /// Reconciles a last time and closes the contract: a record, nothing is deleted. What comes later is still kept, and
@@ -173,7 +142,8 @@ impl Recorder {
         if case::is_closed(&self.0.layout, run)? {
             return Err(Error::new(Code::ContractClosed, format!("closing the contract of run {run}")));
         }
-        let report = case::reconcile_over(&self.0.layout, run, self.moment())?;
+        let dropped = self.acks_dropped(run);
+        let report = case::reconcile_over(&self.0.layout, run, self.moment(), dropped)?;
         let mut body = BodyWriter::new();
         let counts = &report.counts;
         let count = |name: &str, n: usize| pair(name, Value::Uint(n as u64));
@@ -188,15 +158,23 @@ impl Recorder {
                 count("duplicate", counts.duplicate),
             ]),
         );
+        if dropped > 0 {
+            body.uint(Key::AcksDropped, dropped);
+        }
         let amiss: Vec<Value> = report.amiss().take(256).map(|finding| Value::Text(summary(finding))).collect();
         if !amiss.is_empty() {
             body.value(Key::Findings, &Value::Array(amiss));
         }
         self.point_on_disk(header, &body.finish())?;
-        if let Some(book) = BOOKS.lock().get_mut(&(self.number(), run)) {
+        if let Some(book) = self.0.books.lock().get_mut(&run) {
             book.over = true;
         }
         Ok(report)
+    }
+
+    /// Acknowledgements that tracing events asked for in this process and that never arrived.
+    fn acks_dropped(&self, run: RunId) -> u64 {
+        self.0.books.lock().get(&run).map_or(0, |book| book.asked.saturating_sub(book.arrived))
     }
 
     fn moment(&self) -> Moment {
@@ -225,7 +203,7 @@ impl Recorder {
     }
 
     fn is_over(&self, run: RunId) -> Result<bool, Error> {
-        let known = BOOKS.lock().get(&(self.number(), run)).map(|book| book.over);
+        let known = self.0.books.lock().get(&run).filter(|book| book.declared).map(|book| book.over);
         match known {
             Some(over) => Ok(over),
             // Another process declared it: the trail knows.
@@ -240,11 +218,6 @@ fn summary(finding: &crate::contract::Finding) -> String {
         Standing::Late => format!("LATE {subject} by {} ns", finding.lateness.unwrap_or_default().as_nanos()),
         standing => format!("{standing} {subject}"),
     }
-}
-
-fn write_subject(body: &mut BodyWriter, subject: &Subject) {
-    body.text(Key::Domain, &subject.domain).text(Key::Action, &subject.action);
-    body.maybe(Key::Instance, Some(subject.instance.as_str()).filter(|instance| !instance.is_empty()));
 }
 
 fn expectation_value(expectation: &Expectation) -> Value {

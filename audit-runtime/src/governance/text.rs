@@ -1,35 +1,12 @@
 //! Texts on their way into records: scrubbed, and bounded.
 
 use crate::model::cbor::Value;
-use crate::model::scrub::{scrub, scrub_error_text};
+pub(super) use crate::model::scrub::{label, message};
 use std::any::Any;
-
-/// Longest label (a name, an id, a field name) in bytes.
-const LABEL: usize = 256;
-
-/// A short text, scrubbed and cut; `None` when nothing is left of it.
-pub(super) fn label(text: &str) -> Option<String> {
-    let mut end = text.len().min(4 * LABEL);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut label = scrub(text[..end].trim()).into_owned();
-    let mut end = label.len().min(LABEL);
-    while !label.is_char_boundary(end) {
-        end -= 1;
-    }
-    label.truncate(end);
-    (!label.is_empty()).then_some(label)
-}
 
 /// A label that is never blank.
 pub(super) fn name(text: &str) -> String {
     label(text).unwrap_or_else(|| "(blank)".to_owned())
-}
-
-/// A message for people, at most 1 KiB, never blank.
-pub(super) fn message(text: &str) -> String {
-    if text.trim().is_empty() { "(no message)".to_owned() } else { scrub_error_text(text) }
 }
 
 /// What a panic payload says, scrubbed.

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt::{self, Display, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::contract::ResultId;
 use crate::error::{Code, Error};
 use crate::model::digest::{self, AuditDigest, Scope, Slot};
 use crate::model::scrub::scrub_error_text;
@@ -25,6 +26,8 @@ pub struct End {
     error_code: Option<String>,
     reason: Option<&'static str>,
     location: String,
+    /// What an acknowledged action brought about.
+    result: Option<ResultId>,
     /// The output that could not be digested: the body ran, its success cannot be stated.
     undigestable: Option<Error>,
 }
@@ -40,6 +43,7 @@ impl End {
             error_code: None,
             reason: None,
             location: String::new(),
+            result: None,
             undigestable: None,
         }
     }
@@ -61,6 +65,11 @@ impl End {
         self.error = text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| error_type.to_owned());
         self.error_type = error_type;
         self.error_code = code;
+    }
+
+    /// What the value names as its result.
+    pub fn result(&mut self, result: Option<ResultId>) {
+        self.result = result;
     }
 
     /// Digests the output.
@@ -90,6 +99,7 @@ impl End {
             error_code: self.error_code.as_deref(),
             reason: self.reason,
             location: text(&self.location).then_some(&self.location),
+            result: self.result.as_ref().map(ResultId::as_str),
             ..CloseState::new(status, self.exit)
         }
     }

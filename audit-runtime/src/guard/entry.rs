@@ -4,8 +4,8 @@ use super::end::End;
 use super::hook;
 use super::inputs::Inputs;
 use crate::context::{self, Ambient, Place};
-use crate::error::Error;
-use crate::model::Id;
+use crate::error::{Code, Error};
+use crate::model::{Id, RunId};
 use crate::recorder::{OpenState, Opened, Pending, Recorder, Refused};
 use crate::seeded;
 use crate::site::{OnFailure, Site};
@@ -78,6 +78,11 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<As
 fn open(site: &'static Site, recorder: &Recorder, place: &Place, inputs: &Inputs) -> Result<(Opened, Pending), Error> {
     if let Some(refused) = &inputs.refused {
         return Err(refused.clone());
+    }
+    let pledges = !site.options.expects.is_empty() || !site.options.acknowledges.is_empty();
+    if pledges && place.run == RunId::NONE {
+        // Work must not run with its acknowledgements lost.
+        return Err(Error::new(Code::NoRun, format!("entering {}", site.node_name())));
     }
     recorder.open_state(&OpenState {
         site: Some(site),

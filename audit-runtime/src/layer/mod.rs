@@ -28,9 +28,12 @@
 //! | `subscriber` | the layer itself: opened, attached, asked for its options |
 //! | `mirror` | acknowledged records as spans and events |
 //! | `evidence` | ordinary events as records of the node state they happened in |
+//! | `acks` | events that acknowledge an action of a contract |
 
+mod acks;
 mod evidence;
 mod mirror;
 mod subscriber;
 
+pub use acks::ACK_TARGET;
 pub use subscriber::{AuditLayer, LayerGuard};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tracing::level_filters::LevelFilter;
-use tracing::subscriber::Subscriber;
-use tracing::{Dispatch, Event};
+use tracing::subscriber::{Interest, Subscriber};
+use tracing::{Dispatch, Event, Metadata};
 use tracing_subscriber::layer::{Context, Layer};
 
+use super::acks;
 use super::evidence::Evidence;
 use super::mirror::{Home, Mirror};
 use crate::context;
@@ -137,7 +138,22 @@ impl<S: Subscriber> Layer<S> for AuditLayer {
         self.home.settle(home);
     }
 
+    // The answer for an acknowledgement is not to be kept: the layer has to be asked each time, so that it can count.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if acks::is_ack(metadata) { Interest::sometimes() } else { Interest::always() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
+        if acks::is_ack(metadata) && !recorder::is_telling() {
+            acks::asked(&self.recorder);
+        }
+        true
+    }
+
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        if acks::is_ack(event.metadata()) && !recorder::is_telling() && acks::take(&self.recorder, event) {
+            return;
+        }
         // What observers do, our mirror included, is no part of the program that is audited.
         if *event.metadata().level() > self.least || recorder::is_telling() {
             return;

@@ -316,6 +316,12 @@ keys! {
     PhaseBefore = 236 "phase_before" Text,
     /// Reconciliation was switched off.
     Disabled = 237 "disabled" Bool,
+    /// Who acknowledged: attribute, recorder, event.
+    Via = 240 "via" Text,
+    /// Acknowledgements that a filter is known to have dropped.
+    AcksDropped = 241 "acks_dropped" Uint,
+    /// The run acknowledges by tracing events only, which a filter may drop.
+    ByEvents = 242 "by_events" Bool,
 }
 
 /// Declares the record kinds: number, name, required and optional fields.
@@ -455,13 +461,13 @@ kinds! {
     /// A worker ended behind its time-out. Changes nothing of the terminal that stands.
     LateCompletion = 100 "LATE_COMPLETION" [Outcome] [Action, OutputDigest, Error, ErrorType, Trace, Session, Tenant],
     /// A run declares what will happen in it.
-    ContractDeclared = 104 "CONTRACT_DECLARED" [Name, Expectations] [Disabled],
+    ContractDeclared = 104 "CONTRACT_DECLARED" [Name, Expectations] [Disabled, ByEvents],
     /// One more expectation of a run.
     ExpectationDeclared = 105 "EXPECTATION_DECLARED" [Domain, Action] [Instance, WithinNs, Finalising, DeclaredAt],
     /// An expected action happened, failed or was rolled back.
-    ContractAck = 106 "CONTRACT_ACK" [Domain, Action, Outcome] [Instance, Result, Error, Reason, Location, Links],
+    ContractAck = 106 "CONTRACT_ACK" [Domain, Action, Outcome] [Instance, Result, Error, Reason, Location, Links, Via],
     /// The contract was reconciled and is closed: nothing is deleted.
-    ContractClosed = 107 "CONTRACT_CLOSED" [Verdict] [Counts, Findings],
+    ContractClosed = 107 "CONTRACT_CLOSED" [Verdict] [Counts, Findings, AcksDropped],
     /// A deadline has passed without its acknowledgement; told once.
     ContractAlert = 108 "CONTRACT_ALERT" [Domain, Action, Standing] [Instance, DeclaredAt, Reason],
     /// A run under contract has entered a phase.

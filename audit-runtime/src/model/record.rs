@@ -23,8 +23,10 @@ pub mod flag {
     pub const SPOOLED: u8 = 2;
     /// Written while the recorder was degraded.
     pub const DEGRADED: u8 = 4;
+    /// Its run goes on although its contract could not be declared.
+    pub const UNCONTRACTED: u8 = 8;
     /// All bits that have a meaning.
-    pub const ALL: u8 = GROUPED | SPOOLED | DEGRADED;
+    pub const ALL: u8 = GROUPED | SPOOLED | DEGRADED | UNCONTRACTED;
 }
 
 /// The fixed part of a record.

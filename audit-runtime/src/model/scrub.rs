@@ -126,6 +126,23 @@ pub fn scrub_error_text(text: &str) -> String {
 }
 
 /// The last character boundary that is not beyond the limit.
+/// Longest label (a name, an id, a field name) in bytes.
+const LABEL: usize = 256;
+
+/// A short text, scrubbed and cut; `None` when nothing is left of it.
+#[must_use]
+pub fn label(text: &str) -> Option<String> {
+    let mut label = scrub(text[..char_boundary(text, 4 * LABEL)].trim()).into_owned();
+    label.truncate(char_boundary(&label, LABEL));
+    (!label.is_empty()).then_some(label)
+}
+
+/// A message for people, at most 1 KiB, never blank.
+#[must_use]
+pub fn message(text: &str) -> String {
+    if text.trim().is_empty() { "(no message)".to_owned() } else { scrub_error_text(text) }
+}
+
 fn char_boundary(text: &str, limit: usize) -> usize {
     if text.len() <= limit {
         return text.len();

@@ -36,7 +36,7 @@ impl Recorder {
         header.run = run;
         header.parent = parent;
         header.attempt = number;
-        let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
+        let pending = self.append(&mut header, body, Purpose::Opening)?;
         let entry = OpenEntry { status: Status::Open, run, site: 0, mono_ns: header.mono_ns };
         self.0.ledger.lock().opened(header.seq, entry);
         if let Err(failure) = self.0.journal.wait(pending) {
@@ -74,7 +74,7 @@ impl Recorder {
         let mut header = self.attempt_header(&attempt, status, exit);
         header.durability = Durability::Disk;
         let journal = &self.0.journal;
-        let written = journal.append(&mut header, body, Purpose::Terminal).and_then(|pending| {
+        let written = self.append(&mut header, body, Purpose::Terminal).and_then(|pending| {
             self.0.ledger.lock().closed(attempt.id.seq, exit);
             journal.wait(pending)
         });
@@ -98,7 +98,7 @@ impl Recorder {
     /// As [`end_attempt`](Self::end_attempt) for values that are dropped: never waits, its sync is asked for at once.
     pub(crate) fn drop_attempt(&self, attempt: &Attempt, body: &[u8]) {
         let mut header = self.attempt_header(attempt, Status::Failed, Exit::Cancelled);
-        match self.0.journal.append(&mut header, body, Purpose::Terminal) {
+        match self.append(&mut header, body, Purpose::Terminal) {
             Ok(pending) => {
                 self.0.ledger.lock().closed(attempt.id.seq, Exit::Cancelled);
                 self.0.journal.sync_soon(&pending);

@@ -9,6 +9,8 @@
 //! ```
 
 use super::Recorder;
+use super::pledge::{Beside, Place, line_of};
+use crate::contract::{Outcome, ResultId};
 use crate::error::{Code, Error};
 use crate::journal::{self, Purpose};
 use crate::ledger::{OpenEntry, Refusal};
@@ -52,6 +54,8 @@ pub(crate) struct Opened {
     pub(crate) degrades: bool,
     /// The digest bound at opening; the terminal repeats it.
     pub(crate) input: Option<Slot>,
+    /// The annotation, where it acknowledges actions.
+    pub(crate) acknowledges: Option<&'static Site>,
 }
 
 /// What a terminal record says.
@@ -68,6 +72,8 @@ pub(crate) struct CloseState<'a> {
     pub(crate) location: Option<&'a str>,
     /// An encoded CBOR map.
     pub(crate) context_after: Option<&'a [u8]>,
+    /// What the acknowledged actions brought about.
+    pub(crate) result: Option<&'a str>,
 }
 
 impl CloseState<'_> {
@@ -84,6 +90,7 @@ impl CloseState<'_> {
             reason: None,
             location: None,
             context_after: None,
+            result: None,
         }
     }
 }
@@ -93,6 +100,8 @@ impl CloseState<'_> {
 #[must_use = "the promise is kept only once this is acknowledged"]
 pub(crate) struct Pending {
     journal: journal::Pending,
+    /// Contract records that stand beside it and become durable with it.
+    beside: Vec<Beside>,
     /// What to do when it is not acknowledged; `None` when nothing can go wrong any more.
     kept: Option<Box<Kept>>,
 }
@@ -157,7 +166,7 @@ impl Recorder {
             }
         };
         with_body(fill, |body| {
-            let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
+            let pending = self.append(&mut header, body, Purpose::Opening)?;
             let opened = Opened {
                 id: Id::new(self.stream(), header.seq),
                 run: open.run,
@@ -168,10 +177,15 @@ impl Recorder {
                 durability: header.durability,
                 degrades: open.site.is_some_and(|site| matches!(site.options.on_failure, OnFailure::Degrade)),
                 input: (*open.input != Slot::NOT_REQUESTED).then(|| open.input.clone()),
+                acknowledges: open.site.filter(|site| !site.options.acknowledges.is_empty()),
             };
             let entry = OpenEntry { status: Status::Open, run: open.run, site, mono_ns: header.mono_ns };
             self.0.ledger.lock().opened(header.seq, entry);
-            let pending = self.pending(pending, &opened, false, &header, body);
+            let beside = match open.site.filter(|site| !site.options.expects.is_empty()) {
+                Some(site) => self.expect_beside(&opened, site)?,
+                None => Vec::new(),
+            };
+            let pending = self.pending((pending, beside), &opened, false, &header, body);
             Ok((opened, pending))
         })
     }
@@ -206,12 +220,17 @@ impl Recorder {
                 body.raw(Key::ContextAfter, context);
             }
         };
-        with_body(fill, |body| match self.0.journal.append(&mut header, body, Purpose::Terminal) {
-            Ok(pending) => {
-                self.0.ledger.lock().closed(opened.id.seq, close.exit);
-                Ok(self.pending(pending, opened, true, &header, body))
+        let beside =
+            opened.acknowledges.map_or_else(|| Ok(Vec::new()), |site| self.acknowledge_beside(opened, site, close));
+        with_body(fill, |body| {
+            let appended = beside.and_then(|beside| Ok((self.append(&mut header, body, Purpose::Terminal)?, beside)));
+            match appended {
+                Ok(appended) => {
+                    self.0.ledger.lock().closed(opened.id.seq, close.exit);
+                    Ok(self.pending(appended, opened, true, &header, body))
+                }
+                Err(failure) => Err(self.place_elsewhere(opened, header, body, failure)),
             }
-            Err(failure) => Err(self.place_elsewhere(opened, header, body, failure)),
         })
     }
 
@@ -219,11 +238,11 @@ impl Recorder {
     /// kernel and its sync is asked for at once.
     pub(crate) fn close_dropped(&self, opened: &Opened, close: &CloseState<'_>) -> Result<(), Error> {
         let at_once = Opened { durability: Durability::Process, ..opened.clone() };
-        let Pending { journal, kept } = self.close_state(&at_once, close)?;
+        let Pending { journal, beside, kept } = self.close_state(&at_once, close)?;
         if let Some(kept) = kept.filter(|_| journal.is_kept()) {
             self.0.observers.tell(&kept.header, &kept.body, self.stream());
         }
-        if opened.durability != Durability::Process {
+        if opened.durability != Durability::Process || !beside.is_empty() {
             self.0.journal.sync_soon(&journal);
         }
         Ok(())
@@ -247,25 +266,59 @@ impl Recorder {
                 body.maybe(Key::Reason, reason);
             },
             |body| {
-                let pending = self.0.journal.append(&mut header, body, Purpose::Point)?;
+                let pending = self.append(&mut header, body, Purpose::Point)?;
                 self.0.ledger.lock().deferred(opened.id.seq);
-                Ok(Pending { journal: pending, kept: None })
+                Ok(Pending { journal: pending, beside: Vec::new(), kept: None })
             },
         )
     }
 
     fn pending(
         &self,
-        journal: journal::Pending,
+        (journal, beside): (journal::Pending, Vec<Beside>),
         opened: &Opened,
         terminal: bool,
         header: &Header,
         body: &[u8],
     ) -> Pending {
         let observed = self.0.observers.any();
-        let kept = (!journal.is_kept() || observed)
+        let kept = (!journal.is_kept() || !beside.is_empty() || observed)
             .then(|| Box::new(Kept { opened: opened.clone(), terminal, header: *header, body: body.to_vec() }));
-        Pending { journal, kept }
+        Pending { journal, beside, kept }
+    }
+
+    /// The expectations of an annotated call. Its body does not run when they cannot be declared: the opening, which stands
+    /// already, is withdrawn by a terminal that says so.
+    fn expect_beside(&self, opened: &Opened, site: &'static Site) -> Result<Vec<Beside>, Error> {
+        let place = Place { run: opened.run, parent: opened.id, site: opened.site };
+        self.append_expected(place, site.options.expects, &line_of(site.file, site.line)).inspect_err(|_| {
+            let close = CloseState {
+                error: Some("what the call expects could not be declared; its body was not entered"),
+                ..CloseState::new(Status::Failed, Exit::Cancelled)
+            };
+            let quiet = Opened { acknowledges: None, ..opened.clone() };
+            drop(self.close_dropped(&quiet, &close));
+        })
+    }
+
+    /// What an annotated call acknowledges, by how it ended.
+    fn acknowledge_beside(
+        &self,
+        opened: &Opened,
+        site: &'static Site,
+        close: &CloseState<'_>,
+    ) -> Result<Vec<Beside>, Error> {
+        let outcome = match close.status {
+            Status::Completed => {
+                let named = close.result.and_then(ResultId::new);
+                let result = named.or_else(|| ResultId::new(format!("{:#}", opened.id)));
+                result.map(|result| Outcome::Success { result })
+            }
+            _ => Some(Outcome::Failure { error: close.error.unwrap_or("it did not return").to_owned() }),
+        };
+        let Some(outcome) = outcome else { return Ok(Vec::new()) };
+        let place = Place { run: opened.run, parent: opened.id, site: opened.site };
+        self.append_acknowledged(place, site.options.acknowledges, &outcome, &line_of(site.file, site.line))
     }
 
     fn check_close(&self, opened: &Opened, close: &CloseState<'_>) -> Result<(), Error> {
@@ -321,24 +374,42 @@ impl Recorder {
 
     /// Blocks until the acknowledgement of an opening (refused otherwise) or a terminal (in doubt otherwise).
     pub(crate) fn wait(&self, pending: Pending) -> Result<(), Error> {
-        let Pending { journal, kept } = pending;
-        let outcome = self.0.journal.wait(journal);
-        self.settle(outcome, kept)
+        let Pending { journal, mut beside, kept } = pending;
+        let kept_beside = beside.iter_mut().try_for_each(|beside| self.wait_beside(beside));
+        let outcome = kept_beside.and_then(|()| self.0.journal.wait(journal));
+        self.settle(outcome, &beside, kept)
     }
 
     /// As [`wait`](Self::wait), for tasks.
     pub(crate) fn poll(&self, pending: &mut Pending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.0.journal.poll(&mut pending.journal, cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(outcome) => Poll::Ready(self.settle(outcome, pending.kept.take())),
+        let mut outcome = Ok(());
+        for beside in &mut pending.beside {
+            match self.poll_beside(beside, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(kept) => outcome = outcome.and(kept),
+            }
         }
+        if outcome.is_ok() {
+            match self.0.journal.poll(&mut pending.journal, cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(kept) => outcome = kept,
+            }
+        }
+        Poll::Ready(self.settle(outcome, &pending.beside, pending.kept.take()))
     }
 
-    fn settle(&self, outcome: Result<(), Error>, kept: Option<Box<Kept>>) -> Result<(), Error> {
+    fn settle(&self, outcome: Result<(), Error>, beside: &[Beside], kept: Option<Box<Kept>>) -> Result<(), Error> {
         match (outcome, kept) {
             (Ok(()), None) => Ok(()),
             (Ok(()), Some(kept)) => {
+                // In the order of the journal: expectations stand behind an opening, acknowledgements before a terminal.
+                if kept.terminal {
+                    beside.iter().for_each(|beside| self.tell_beside(beside));
+                }
                 self.0.observers.tell(&kept.header, &kept.body, self.stream());
+                if !kept.terminal {
+                    beside.iter().for_each(|beside| self.tell_beside(beside));
+                }
                 Ok(())
             }
             (Err(failure), None) => Err(failure),

@@ -5,6 +5,7 @@
 //! | `entry` | opening and closing node states |
 //! | `attempt` | action attempts: PENDING and their terminals |
 //! | `point` | refusals, gaps, notes, panics, evidence |
+//! | `pledge` | what a run declares and acknowledges |
 //! | `step` | beginning and ending calls, operations, batches |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
@@ -14,6 +15,7 @@
 pub(crate) mod attempt;
 pub(crate) mod entry;
 mod observer;
+pub(crate) mod pledge;
 mod point;
 mod recovered;
 mod run;
@@ -33,13 +35,22 @@ pub use run::{Run, RunHandle, RunSummary, SiteCounts, Unfinished};
 use crate::clock::Clock;
 use crate::error::{Code, Error};
 use crate::journal::spool::Spool;
-use crate::journal::{Closed, Journal, Layout, Purpose};
+use crate::journal::{Closed, Journal, Layout, Pending as JournalPending, Purpose};
 use crate::ledger::Ledger;
-use crate::model::record::Header;
-use crate::model::{Durability, Key, Kind, StreamId};
+use crate::model::record::{Header, flag};
+use crate::model::{Durability, Key, Kind, RunId, StreamId};
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Runs that go on although their contract could not be declared. Hardly any program has one, so an append asks one
+/// relaxed load first.
+#[derive(Default)]
+struct Uncontracted {
+    any: AtomicBool,
+    runs: Mutex<BTreeSet<RunId>>,
+}
 
 /// A handle to one open trail; clones are the same recorder.
 #[derive(Clone)]
@@ -62,6 +73,8 @@ pub(crate) struct Core {
     /// This stream settles one that could not be marked: the next open has to read it.
     pub(crate) keep_unmarked: AtomicBool,
     recovered: Mutex<Recovered>,
+    pub(crate) books: Mutex<pledge::Books>,
+    uncontracted: Uncontracted,
     scratch: Option<std::path::PathBuf>,
 }
 
@@ -119,6 +132,8 @@ impl Recorder {
             closing: AtomicBool::new(false),
             keep_unmarked: AtomicBool::new(false),
             recovered: Mutex::new(Recovered::default()),
+            books: Mutex::default(),
+            uncontracted: Uncontracted::default(),
             scratch: parts.scratch,
         }))
     }
@@ -196,6 +211,21 @@ impl Recorder {
         header
     }
 
+    /// The way of every record into the journal: one of a run without its contract says so.
+    pub(crate) fn append(&self, header: &mut Header, body: &[u8], purpose: Purpose) -> Result<JournalPending, Error> {
+        let uncontracted = &self.0.uncontracted;
+        if uncontracted.any.load(Ordering::Relaxed) && uncontracted.runs.lock().contains(&header.run) {
+            header.flags |= flag::UNCONTRACTED;
+        }
+        self.0.journal.append(header, body, purpose)
+    }
+
+    /// From now on every record of this run says that its contract was not declared.
+    pub(crate) fn mark_uncontracted(&self, run: RunId) {
+        self.0.uncontracted.runs.lock().insert(run);
+        self.0.uncontracted.any.store(true, Ordering::Relaxed);
+    }
+
     /// Ends the stream cleanly. What is still open is named in the closing record and left to recovery.
     ///
     /// # Errors
@@ -245,7 +275,7 @@ impl Recorder {
     /// As [`point`](Self::point), for places where an observer must not be called: one that panics inside a panic hook
     /// would abort the process.
     pub(crate) fn point_untold(&self, header: &mut Header, body: &[u8]) -> Result<(), Error> {
-        let pending = self.0.journal.append(header, body, Purpose::Point)?;
+        let pending = self.append(header, body, Purpose::Point)?;
         self.0.journal.wait(pending)
     }
 }

@@ -146,7 +146,7 @@ impl Recorder {
         body.text(Key::Name, name).uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION));
         body.maybe(Key::Actor, facts.actor.as_deref());
         let body = body.finish();
-        let pending = self.0.journal.append(&mut header, &body, Purpose::Opening)?;
+        let pending = self.append(&mut header, &body, Purpose::Opening)?;
         let id = RunId(Id::new(self.stream(), header.seq));
         // The seat is taken before anybody can learn of the run: who finds it free finds the run without an owner.
         let seat = Lock::share(&self.0.layout.run_lock(id)).ok().flatten();
@@ -261,7 +261,7 @@ impl Run {
         }
         let body = body.finish();
         let journal = &recorder.0.journal;
-        let written = journal.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
+        let written = recorder.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
         recorder.0.ledger.lock().forget(self.id);
         if let Some(then) = self.on_end.take() {
             then();

@@ -66,7 +66,7 @@ impl Recorder {
         if !site.options.text.is_empty() {
             body.text(Key::Options, site.options.text);
         }
-        let pending = self.0.journal.append(&mut header, &body.finish(), Purpose::Point)?;
+        let pending = self.append(&mut header, &body.finish(), Purpose::Point)?;
         self.0.journal.wait(pending)
     }
 }

@@ -14,7 +14,7 @@ impl Recorder {
             return Err(Error::new(Code::Closed, format!("writing {}", header.kind.name())));
         }
         self.flush_gaps();
-        let pending = self.0.journal.append(&mut header, body, Purpose::Opening)?;
+        let pending = self.append(&mut header, body, Purpose::Opening)?;
         let id = Id::new(self.stream(), header.seq);
         appended(id);
         // Without an acknowledgement the effect does not begin. Recovery finds the opening without a terminal, if it
@@ -30,7 +30,7 @@ impl Recorder {
     /// Appends a terminal and returns when its durability is reached; in doubt otherwise.
     pub(crate) fn end(&self, mut header: Header, body: &[u8]) -> Result<Id, Error> {
         let journal = &self.0.journal;
-        match journal.append(&mut header, body, Purpose::Terminal).and_then(|pending| journal.wait(pending)) {
+        match self.append(&mut header, body, Purpose::Terminal).and_then(|pending| journal.wait(pending)) {
             Ok(()) => {
                 self.0.observers.tell(&header, body, self.stream());
                 Ok(Id::new(self.stream(), header.seq))

@@ -189,6 +189,9 @@ pub fn record_json(stream: StreamId, record: &Record) -> Json {
         ("attempt", (header.kind == Kind::StateOpened).then_some(header.attempt).into()),
         ("duration_ns", (header.duration_ns > 0).then_some(header.duration_ns).into()),
     ]);
+    if let (Json::Object(members), true) = (&mut line, header.flags & crate::model::record::flag::UNCONTRACTED != 0) {
+        members.push(("uncontracted".to_owned(), true.into()));
+    }
     if let (Json::Object(members), Json::Object(fields)) = (&mut line, crate::index::body_json(record)) {
         members.extend(fields);
     }

@@ -2,6 +2,7 @@
 
 mod action;
 mod contract;
+mod declared;
 mod gate;
 mod kernel;
 mod trail;

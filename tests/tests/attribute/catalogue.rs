@@ -2,6 +2,7 @@
 
 use crate::shapes_sync::Block;
 use crate::trail::{How, Told, Trail, act};
+use audit_runtime::contract::Term;
 use audit_runtime::model::Durability;
 use audit_runtime::site::{Form, LeftOut, OnFailure, Site};
 use audit_runtime::{audited, catalogue, not_audited};
@@ -19,13 +20,21 @@ fn left_out(function: &str) -> LeftOut {
     *all.iter().find(|left| left.function == function).unwrap_or_else(|| panic!("{function} is listed"))
 }
 
+const PAYMENT_SENT: Term = Term::named("bank", "payment_sent", (file!(), line!()));
+const BOOKING: Term = Term::named("books", "booking", (file!(), line!()));
+
+mod ledger {
+    use super::Term;
+    pub const POSTED: Term = Term::named("ledger", "posted", (file!(), line!()));
+}
+
 #[audited(
     node = "settle",
     kind = sink,
     durable = disk,
     effect = external,
     on_audit_failure = panic,
-    expects(PAYMENT_SENT within 5s, "mail sent" within 500ms),
+    expects(PAYMENT_SENT within 5s, "mail/sent" within 500ms),
     acknowledges(BOOKING, ledger::POSTED)
 )]
 async fn declares() -> Told {
@@ -62,12 +71,15 @@ fn options_expects_acknowledges_kind_durable_effect_are_listed_as_data() {
     let expected: Vec<_> = catalogue
         .expectations()
         .filter(|(s, _)| s.function == "declares")
-        .map(|(_, e)| (e.action, e.within_ns))
+        .map(|(_, e)| (e.term.to_string(), e.within_ns))
         .collect();
-    assert_eq!(expected, [("PAYMENT_SENT", 5_000_000_000), ("mail sent", 500_000_000)]);
-    let acknowledged: Vec<_> =
-        catalogue.acknowledgements().filter(|(s, _)| s.function == "declares").map(|(_, action)| action).collect();
-    assert_eq!(acknowledged, ["BOOKING", "ledger::POSTED"]);
+    assert_eq!(expected, [("bank/payment_sent".to_owned(), 5_000_000_000), ("mail/sent".to_owned(), 500_000_000)]);
+    let acknowledged: Vec<_> = catalogue
+        .acknowledgements()
+        .filter(|(s, _)| s.function == "declares")
+        .map(|(_, term)| term.to_string())
+        .collect();
+    assert_eq!(acknowledged, ["books/booking", "ledger/posted"]);
 }
 
 #[test]
@@ -95,7 +107,9 @@ fn option_skip_and_not_audited_are_listed_with_their_reason_and_leave_no_record(
 #[test]
 fn names_given_by_option_node_stand_in_the_trail() {
     let trail = Trail::new();
-    trail.recorder.scope(|| crate::trail::block_on(declares())).expect("recorded");
+    let run = trail.recorder.begin_run("settle").expect("a run");
+    run.scope(|| crate::trail::block_on(declares())).expect("recorded");
+    run.finish().expect("an end");
     let state = trail.only("declares");
     assert_eq!(state.node, "settle");
     assert_eq!(state.opened.header.durability, Durability::Disk);

@@ -1,0 +1,5 @@
+use audit_runtime::contract::Outcome;
+
+fn main() {
+    let _ = Outcome::Success {};
+}

@@ -1,0 +1,6 @@
+use audit_runtime::audited;
+
+#[audited(acknowledges("reserve"))]
+fn reserve() {}
+
+fn main() {}

@@ -1,0 +1,15 @@
+use audit_runtime::contract;
+
+contract! {
+    order {
+        domain orders {
+            reserve within 1s;
+            reserve within 2s;
+            finally close within 5s;
+        }
+    }
+}
+
+fn main() {
+    let _ = order();
+}

@@ -1,0 +1,3 @@
+audit_runtime::contract! {}
+
+fn main() {}
