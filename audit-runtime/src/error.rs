@@ -106,6 +106,15 @@ codes! {
     WrongNode = "AUD0707" Refused "a node of this kind cannot do that" next "use a node that is declared with the kind that the call asks for",
     ArtifactDiffers = "AUD0708" Refused "another artifact is registered under this idempotency key" next "give other content another key",
 
+    PayloadNotStored = "AUD0720" Refused "the payload could not be stored, so the record that would name it is refused" next "mend the payload store, or leave this sort of payload out of the policy",
+    PayloadMissing = "AUD0721" Integrity "a record names a payload that is not there, and no purge has removed it" next "restore the payload from a copy of the trail; find out who removed it",
+    PayloadAltered = "AUD0722" Integrity "a stored payload does not have the digest that it is kept under" next "restore the payload from a copy of the trail; find out who changed it",
+    PayloadTooLarge = "AUD0723" Capacity "the payload is larger than the policy allows" next "raise Payloads::limit, or leave this sort of payload out of the policy",
+    PayloadsLocked = "AUD0724" Capacity "a purge or a writer holds the payload store" next "try again when it has ended",
+    PurgeUnsafe = "AUD0725" Refused "records cannot be read, so nobody knows which payloads they name" next "run `audited verify`; purge once every stream can be read",
+    PurgeUnfinished = "AUD0726" InDoubt "the purge is recorded, but not all bytes could be removed" next "run the purge again; it removes what is left",
+    NoPayloadStore = "AUD0727" Configuration "the recorder was opened without a payload store" next "open it with Builder::payloads",
+
     // 08: governance
     AckMismatch = "AUD0801" Refused "the acknowledgement names another run than the one that it is filed under" next "acknowledge under the run that did the work",
     ContractClosed = "AUD0802" Refused "the run's contract is finalised or closed" next "declare what is expected before the finalising acknowledgement",

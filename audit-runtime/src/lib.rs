@@ -22,7 +22,9 @@ pub mod journal;
 pub mod landscape;
 pub mod layer;
 pub mod ledger;
+pub mod payload;
 pub mod recorder;
+pub mod retention;
 #[doc(hidden)]
 pub mod seeded;
 pub mod session;
@@ -41,6 +43,7 @@ pub use guard::Guard;
 pub use layer::AuditLayer;
 pub use model::digest::{AuditDigest, Redacted};
 pub use model::{Durability, Exit, Id, RunId, Status, StreamId};
+pub use payload::Payloads;
 pub use recorder::{Recorder, Run, RunHandle, RunSummary, Severity};
 pub use session::{Builder, Installed, Profile, open};
 pub use site::{Catalogue, catalogue};

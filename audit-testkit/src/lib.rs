@@ -11,4 +11,4 @@ pub mod contracts;
 pub mod storage;
 
 pub use contracts::assert_contracts_covered;
-pub use storage::{Effect, Fault, FaultyStorage, Operation, Unsynced};
+pub use storage::{Effect, Fault, FaultyFiles, FaultyStorage, Operation, PayloadStep, Unsynced};

@@ -22,7 +22,7 @@ Exit codes: 0 fine, 1 a problem was found, 2 wrong usage, 3 the trail cannot be 
 /// Ask an audit trail: what happened, what is missing, can it be proved.
 ///
 /// Reads the trail that a program wrote with the `audit-runtime` crate. Nothing in it is changed, except by `index
-/// rebuild`, which makes the index anew.
+/// rebuild`, which makes the index anew, and by `purge`, `hold add` and `hold remove`, which say so by records of their own.
 #[derive(Debug, Parser)]
 #[command(name = "audited", version, after_help = EXAMPLES, propagate_version = true)]
 pub(crate) struct Cli {
@@ -92,6 +92,9 @@ pub(crate) enum Command {
         /// How many seconds an action of a living process may be PENDING
         #[arg(long, default_value_t = 300, value_name = "SECS")]
         pending: u64,
+        /// How many seconds a run of a living process may take [default: what its program said, else 3600]
+        #[arg(long, value_name = "SECS")]
+        running_timeout: Option<u64>,
     },
     /// Compare what a run declared with what was acknowledged (exit code 1 unless it is a PASS)
     ///
@@ -113,10 +116,41 @@ pub(crate) enum Command {
         /// Only this run
         run: Option<String>,
     },
-    /// Look at SQLite, format, streams, index, spool, gaps, space and clocks
+    /// Look at SQLite, format, streams, runs, payloads, index, spool, gaps, space and clocks
     ///
     /// Example: audited doctor
-    Doctor,
+    Doctor {
+        /// How many seconds a run of a living process may take [default: what its program said, else 3600]
+        #[arg(long, value_name = "SECS")]
+        running_timeout: Option<u64>,
+    },
+    /// Remove payloads of runs that ended long ago; writes to the trail unless --dry-run
+    ///
+    /// Payloads that a younger run names too stay, and so do those of a held run. Digests stay always, and the purge is a
+    /// record of its own.
+    ///
+    /// Example: audited purge --older-than 90d --policy "rows for 90 days" --authority "M. Okafor"
+    Purge {
+        /// How long ago a run must have ended: 90d, 12h, 30m, 45s
+        #[arg(long, value_name = "AGE", value_parser = age)]
+        older_than: std::time::Duration,
+        /// Only say what would go; nothing is written
+        #[arg(long)]
+        dry_run: bool,
+        /// The rule that is followed
+        #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+        policy: Option<String>,
+        /// On whose authority
+        #[arg(long, value_name = "TEXT", required_unless_present = "dry_run")]
+        authority: Option<String>,
+    },
+    /// Runs whose payloads no purge touches
+    ///
+    /// Example: audited hold list
+    Hold {
+        #[command(subcommand)]
+        command: HoldCommand,
+    },
     /// List every function of the sources with its audit attributes, without building; --check compares with a lock file
     ///
     /// Macro calls that may hold more functions are named. Nothing is read but the sources: no trail is needed.
@@ -136,6 +170,43 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: IndexCommand,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HoldCommand {
+    /// Hold a run: its payloads stay; writes to the trail
+    ///
+    /// Example: audited hold add 7k3q9d-2 --authority "M. Okafor" --reason "claim 17"
+    Add {
+        /// The run's id
+        run: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Lift a hold; writes to the trail
+    ///
+    /// Example: audited hold remove 7k3q9d-90 --authority "M. Okafor" --reason "claim 17 is settled"
+    Remove {
+        /// The hold's id
+        hold: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// List the holds that stand
+    ///
+    /// Example: audited hold list
+    List,
+}
+
+/// Who, and why.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Why {
+    /// On whose authority
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) authority: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,7 +237,11 @@ impl Command {
             Command::Reconcile { .. } => "reconcile",
             Command::Verify => "verify",
             Command::Stats { .. } => "stats",
-            Command::Doctor => "doctor",
+            Command::Doctor { .. } => "doctor",
+            Command::Purge { .. } => "purge",
+            Command::Hold { command: HoldCommand::Add { .. } } => "hold add",
+            Command::Hold { command: HoldCommand::Remove { .. } } => "hold remove",
+            Command::Hold { command: HoldCommand::List } => "hold list",
             Command::Surface { .. } => "surface",
             Command::Index { command: IndexCommand::Rebuild } => "index rebuild",
             Command::Index { command: IndexCommand::Dump { .. } } => "index dump",
@@ -181,9 +256,29 @@ fn kind(name: &str) -> Result<audit_runtime::model::Kind, String> {
     })
 }
 
+/// `90d`, `12h`, `30m`, `45s`.
+fn age(text: &str) -> Result<std::time::Duration, String> {
+    const WRONG: &str = "an age is a number and one of d, h, m, s: 90d";
+    let unit = text.chars().next_back().ok_or(WRONG)?;
+    let seconds = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)].into_iter().find(|(name, _)| *name == unit);
+    let (_, seconds) = seconds.ok_or(WRONG)?;
+    let count: u64 = text[..text.len() - 1].parse().map_err(|_| WRONG)?;
+    count.checked_mul(seconds).map(std::time::Duration::from_secs).ok_or_else(|| WRONG.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ages_have_a_unit() {
+        let seconds = |text: &str| age(text).ok().map(|age| age.as_secs());
+        assert_eq!(["90d", "2h", "3m", "4s"].map(seconds), [Some(7_776_000), Some(7_200), Some(180), Some(4)]);
+        assert_eq!(
+            ["", "d", "90", "-1d", "1w", "99999999999999999999d", "9999999999999999999d"].map(seconds),
+            [None; 7]
+        );
+    }
 
     #[test]
     fn the_arguments_hold_together_and_each_command_shows_an_example() {

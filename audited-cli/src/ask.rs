@@ -9,11 +9,12 @@ use audit_runtime::governance;
 use audit_runtime::index;
 use audit_runtime::journal::Layout;
 use audit_runtime::model::Kind;
+use audit_runtime::retention::{self, Purge};
 use audit_runtime::trail::{self, Json, Tail, Trail};
-use audit_runtime::{Error, RunId};
+use audit_runtime::{Builder, Error, Recorder, RunId};
 
 use crate::answer::{Answer, exit, exit_of, failure_json};
-use crate::args::{Cli, Command, IndexCommand};
+use crate::args::{Cli, Command, HoldCommand, IndexCommand};
 use crate::out::Out;
 use crate::print;
 use crate::progress::Progress;
@@ -89,8 +90,8 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             print::show(&trail, &story)
         }
         Command::Explain { id } => print::explain(&open(path)?.explain(id)?),
-        Command::Sweep { run, pending } => {
-            let trail = open(path)?;
+        Command::Sweep { run, pending, running_timeout } => {
+            let trail = timed(open(path)?, *running_timeout);
             let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
             let mut sweep = trail.sweep(run)?;
             let (now, limit) = (SystemClock::new().wall_ns(), Duration::from_secs(*pending));
@@ -107,7 +108,24 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             let run = RunId(trail.resolve(run)?);
             print::reconcile(&trail, &governance::reconcile_run(path, run)?)
         }
-        Command::Doctor => print::doctor(&open(path)?.doctor()?),
+        Command::Doctor { running_timeout } => print::doctor(&timed(open(path)?, *running_timeout).doctor()?),
+        Command::Purge { older_than, dry_run: true, .. } => {
+            print::purge(&retention::preview(&open(path)?, SystemClock::new().wall_ns(), *older_than)?)
+        }
+        Command::Purge { older_than, policy, authority, .. } => {
+            let text = |given: &Option<String>| given.clone().unwrap_or_default();
+            let purge = Purge::new(*older_than, &text(policy), &text(authority));
+            print::purge(&writing(path, |recorder| recorder.purge(&purge))?)
+        }
+        Command::Hold { command: HoldCommand::Add { run, why } } => {
+            let run = RunId(open(path)?.resolve(run)?);
+            print::held(writing(path, |recorder| recorder.hold(run, &why.authority, &why.reason))?)
+        }
+        Command::Hold { command: HoldCommand::Remove { hold, why } } => {
+            let hold = open(path)?.resolve(hold)?;
+            print::held(writing(path, |recorder| recorder.lift_hold(hold, &why.authority, &why.reason))?)
+        }
+        Command::Hold { command: HoldCommand::List } => print::holds(&open(path)?)?,
         Command::Surface { paths, check } => {
             let here = [PathBuf::from(".")];
             let paths = if paths.is_empty() { &here[..] } else { paths };
@@ -125,6 +143,23 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
         }
         Command::Tail { .. } | Command::Index { command: IndexCommand::Dump { .. } } => Answer::default(),
     })
+}
+
+/// Opens the trail for writing, which settles what dead processes left, and closes it again.
+fn writing<T>(path: &Path, write: impl FnOnce(&Recorder) -> Result<T, Error>) -> Result<T, Error> {
+    Layout::at(path).check()?;
+    let recorder = Builder::new(path).actor("audited").project(false).open()?;
+    let done = write(&recorder);
+    let closed = recorder.close();
+    let done = done?;
+    closed.map(|_| done)
+}
+
+fn timed(trail: Trail, running_timeout: Option<u64>) -> Trail {
+    match running_timeout {
+        Some(seconds) => trail.running_timeout(Duration::from_secs(seconds)),
+        None => trail,
+    }
 }
 
 fn open(path: &Path) -> Result<Trail, Error> {

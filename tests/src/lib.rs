@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod absent;
 pub mod seed;
 pub mod storage;
 pub mod story;

@@ -260,12 +260,13 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StateRow> {
 const STORE_RUN: &str =
     "INSERT OR REPLACE INTO runs(key, run_id, name, status, started_stream, started_seq, started_at,
   ended_stream, ended_seq, ended_at, duration_ns, actor, tenant, session, request, trace_id, fields, input_slot,
-  canonical_version, reason, counts, findings, abandon_reason, observer, error) VALUES
-  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
+  canonical_version, reason, counts, findings, abandon_reason, observer, error, running_timeout_ms) VALUES
+  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
+  ?26)";
 
 const LOAD_RUN: &str = "SELECT name, status, started_stream, started_seq, started_at, ended_stream, ended_seq, ended_at,
   duration_ns, actor, tenant, session, request, trace_id, fields, input_slot, canonical_version, reason, counts, findings,
-  abandon_reason, observer, error FROM runs WHERE key = ?1";
+  abandon_reason, observer, error, running_timeout_ms FROM runs WHERE key = ?1";
 
 fn store_run(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &RunRow) -> Result<(), Failure> {
     let (start, end) = (row.start.as_ref(), row.end.as_ref());
@@ -299,6 +300,7 @@ fn store_run(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &RunRow) -> Re
             ended(|e| e.abandon_reason.as_ref()),
             ended(|e| e.observer.as_ref()),
             ended(|e| e.error.as_ref()),
+            start.and_then(|s| s.running_timeout).map(whole),
         ],
     )?;
     Ok(())
@@ -319,6 +321,7 @@ fn read_run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
             fields: row.get(14)?,
             input: row.get(15)?,
             canonical: row.get::<_, Option<i64>>(16)?.map(i64::unsigned_abs),
+            running_timeout: row.get::<_, Option<i64>>(23)?.map(i64::unsigned_abs),
         }),
     };
     let end = match place_at(row, 5)? {

@@ -170,6 +170,7 @@ pub(super) struct RunStart {
     pub fields: Option<String>,
     pub input: Option<String>,
     pub canonical: Option<u64>,
+    pub running_timeout: Option<u64>,
 }
 
 /// What `RUN_ENDED` states.
@@ -225,6 +226,7 @@ pub(super) fn run_start(place: Place, record: &Record) -> RunStart {
         fields: json(record, Key::Fields),
         input: slot(record, Key::Input),
         canonical: record.body.uint(Key::CanonicalVersion),
+        running_timeout: record.body.uint(Key::RunningTimeoutMs),
     }
 }
 

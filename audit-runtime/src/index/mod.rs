@@ -7,6 +7,7 @@
 //! | `schema` | tables, indexes, views and their version |
 //! | `store` | one SQLite file: opened, checked, its errors named |
 //! | `landscape` | the landscape's records as rows |
+//! | `payload` | which records name payloads, and what a purge took |
 //! | `json` | values as JSON text |
 //! | `fold` | what one record means for the rows: pure, and free of order between streams |
 //! | `batch` | rows that one transaction touches, written once |
@@ -21,6 +22,7 @@ mod dump;
 mod fold;
 pub mod json;
 mod landscape;
+mod payload;
 mod points;
 mod private;
 mod project;

@@ -22,6 +22,7 @@ impl Target<'_, '_> {
     /// Projects one record that counts.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), Failure> {
         let place = (self.stream, record.header.seq);
+        self.payload(place, record)?;
         match record.header.kind {
             Kind::StateOpened => self.opened(place, record),
             Kind::StateDeferred | Kind::StateClosed => self.ended(place, record),
@@ -50,6 +51,7 @@ impl Target<'_, '_> {
             Kind::BatchExecuting => self.batch_executing(place, record),
             Kind::BatchClosed => self.batch_closed(place, record),
             Kind::Artifact => self.artifact(place, record),
+            Kind::PayloadsPurged => self.purged(place, record),
             Kind::GroupCommitted
             | Kind::RunJoined
             | Kind::Decision
@@ -63,6 +65,9 @@ impl Target<'_, '_> {
             | Kind::ContractClosed
             | Kind::ContractAlert
             | Kind::RunPhase
+            | Kind::PayloadPurge
+            | Kind::HoldPlaced
+            | Kind::HoldLifted
             | Kind::SinkPrepared
             | Kind::SinkIntent
             | Kind::SinkAnswered
@@ -155,7 +160,7 @@ impl Target<'_, '_> {
         self.put(
             "UPDATE streams SET opened_at = ?2, pid = ?3, boot_id = ?4, process_start = ?5, program = ?6, name = ?7,
              actor = ?8, host = ?9, code_version = ?10, build = ?11, canonical_version = ?12, testkit = ?13,
-             not_durable = ?14 WHERE n = ?1",
+             not_durable = ?14, payload_policy = ?15 WHERE n = ?1",
             &[
                 &n,
                 &record.header.wall_ns,
@@ -171,6 +176,7 @@ impl Target<'_, '_> {
                 &body.uint(Key::CanonicalVersion).map(whole),
                 &body.is(Key::Testkit),
                 &body.is(Key::NotDurable),
+                &body.text(Key::PayloadPolicy),
             ],
         )
     }

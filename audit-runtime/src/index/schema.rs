@@ -5,7 +5,7 @@
 //! differ between two indexes of one journal and stand in no dump.
 
 /// Version of the schema; stands in `PRAGMA user_version`.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// Marks the file as ours: `PRAGMA application_id`, "AUDX".
 pub(super) const APPLICATION: i64 = 0x4155_4458;
@@ -37,6 +37,8 @@ pub(super) const DUMPED: &[(&str, &str)] = &[
     ("batches", "run_id, batch_id"),
     ("calls", "run_id, call_id"),
     ("artifacts", "run_id, artifact_id"),
+    ("payloads", "stream, seq"),
+    ("purged", "run_id, digest, stream, seq"),
 ];
 
 /// Columns that say how far the projector has read, not what the journal states.
@@ -47,7 +49,7 @@ pub(super) const TABLES: &str = "
 CREATE TABLE streams(
   n INTEGER PRIMARY KEY, stream TEXT NOT NULL UNIQUE, opened_at INTEGER, pid INTEGER, boot_id TEXT, process_start INTEGER,
   program TEXT, name TEXT, actor TEXT, host TEXT, code_version TEXT, build TEXT, canonical_version INTEGER,
-  testkit INTEGER, not_durable INTEGER, closed_seq INTEGER, closed_at INTEGER, records INTEGER, torn_bytes INTEGER, root TEXT,
+  testkit INTEGER, not_durable INTEGER, payload_policy TEXT, closed_seq INTEGER, closed_at INTEGER, records INTEGER, torn_bytes INTEGER, root TEXT,
   at_segment INTEGER NOT NULL DEFAULT 0, at_offset INTEGER NOT NULL DEFAULT 0, next_seq INTEGER NOT NULL DEFAULT 0,
   done INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE marks(n INTEGER NOT NULL, seq INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,
@@ -60,7 +62,8 @@ CREATE TABLE runs(
   key INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, name TEXT, status TEXT NOT NULL,
   started_stream TEXT, started_seq INTEGER, started_at INTEGER, ended_stream TEXT, ended_seq INTEGER, ended_at INTEGER,
   duration_ns INTEGER, actor TEXT, tenant TEXT, session TEXT, request TEXT, trace_id TEXT, fields TEXT, input_slot TEXT,
-  canonical_version INTEGER, reason TEXT, counts TEXT, findings TEXT, abandon_reason TEXT, observer TEXT, error TEXT);
+  canonical_version INTEGER, reason TEXT, counts TEXT, findings TEXT, abandon_reason TEXT, observer TEXT, error TEXT,
+  running_timeout_ms INTEGER);
 CREATE TABLE node_states(
   key INTEGER PRIMARY KEY, run_id TEXT, state_id TEXT NOT NULL, token_id TEXT, node_id TEXT, attempt INTEGER,
   status TEXT NOT NULL, exit_kind TEXT, input_slot TEXT, output_slot TEXT, opened_stream TEXT, opened_seq INTEGER,
@@ -113,6 +116,10 @@ CREATE TABLE batches(key INTEGER PRIMARY KEY, run_id TEXT, batch_id TEXT, node_i
 CREATE TABLE calls(key INTEGER PRIMARY KEY, run_id TEXT, call_id TEXT, state_id TEXT, operation_id TEXT, ordinal INTEGER, kind TEXT, endpoint TEXT,
   status TEXT, stream TEXT, seq INTEGER, ended_stream TEXT, ended_seq INTEGER, duration_ns INTEGER, error TEXT);
 CREATE TABLE artifacts(run_id TEXT, artifact_id TEXT, state_id TEXT, digest TEXT, bytes INTEGER, stream TEXT, seq INTEGER);
+CREATE TABLE payloads(key INTEGER PRIMARY KEY, run_id TEXT, entity_id TEXT, kind TEXT, scope TEXT, digest TEXT, at INTEGER,
+  stream TEXT, seq INTEGER);
+CREATE TABLE purged(run_id TEXT, digest TEXT, stream TEXT, seq INTEGER, at INTEGER, purge_id TEXT,
+  PRIMARY KEY(run_id, digest, stream, seq)) WITHOUT ROWID;
 ";
 
 /// What projecting itself asks.
@@ -140,6 +147,8 @@ CREATE INDEX routes_by_token ON routes(token_id);
 CREATE INDEX parents_by_token ON token_parents(run_id, token_id);
 CREATE INDEX parents_by_parent ON token_parents(run_id, parent_id);
 CREATE INDEX outcomes_by_token ON outcomes(run_id, token_id);
+CREATE INDEX payloads_by_entity ON payloads(run_id, entity_id);
+CREATE INDEX records_of_retention ON records(kind, subject) WHERE kind IN ('HOLD_PLACED', 'HOLD_LIFTED');
 CREATE INDEX calls_by_parent ON calls(run_id, state_id, operation_id);
 ";
 

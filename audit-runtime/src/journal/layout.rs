@@ -8,6 +8,7 @@
 //! <trail>/spool/                    second sink
 //! <trail>/runs/<id>.lock            a run's seat, held by every process that works on it
 //! <trail>/index.sqlite, index.lock  projection
+//! <trail>/payloads/                 opted-in payloads, content-addressed; made when the first one is kept
 //! <trail>/seals/                    signed heads
 //! ```
 
@@ -105,6 +106,12 @@ impl Layout {
     #[must_use]
     pub fn index_lock(&self) -> PathBuf {
         self.root.join("index.lock")
+    }
+
+    /// Opted-in payloads.
+    #[must_use]
+    pub fn payloads_dir(&self) -> PathBuf {
+        self.root.join("payloads")
     }
 
     /// Signed heads.

@@ -4,12 +4,13 @@
 use super::graph::Landscape;
 use super::operation::Operation;
 use super::visit::Visit;
-use super::write::{Fault, scrubbed, slot_of};
+use super::write::{Fault, scrubbed};
 use crate::error::{Code, Error};
-use crate::model::digest::{AuditDigest, Scope, Slot};
+use crate::model::digest::{AuditDigest, Scope};
 use crate::model::graph::CallKind;
 use crate::model::lifecycle::Entity;
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, Status};
+use crate::payload::Sort;
 use parking_lot::Mutex;
 use std::fmt::{self, Display};
 
@@ -99,7 +100,8 @@ impl Landscape {
         if run != self.run() {
             return Err(Error::new(Code::ForeignEntity, DOING).detail(format!("a parent in run {run}")));
         }
-        let request = slot_of(Scope::Payload, request, DOING)?;
+        self.book(DOING, |_| ())?;
+        let request = self.take(Sort::Call, Scope::Payload, request, DOING)?;
         let mut header = self.header(Kind::CallOpened, Status::Open);
         header.durability = self.0.recorder.durability(None, Durability::Disk);
         header.parent = parent;
@@ -110,7 +112,8 @@ impl Landscape {
         body.uint(Key::Ordinal, *next)
             .text(Key::CallKind, kind.name())
             .text(Key::Endpoint, &scrubbed(endpoint))
-            .slot(Key::Input, &request);
+            .slot(Key::Input, &request.slot);
+        request.write(&mut body);
         let id = self.0.recorder.begin(header, &body.finish(), move |_| {
             *next += 1;
             drop(next);
@@ -130,17 +133,21 @@ impl Call {
     /// The exchange succeeded.
     ///
     /// # Errors
-    /// In doubt: the terminal could not be recorded. Never repeat the exchange to get its record in.
+    /// `AUD0501` for a response without canonical form, `AUD0720` for one that should be kept and cannot be: the call is
+    /// ERROR then, with that text. In doubt: the terminal could not be recorded. Never repeat the exchange to get its record in.
     pub fn answered(mut self, response: &dyn AuditDigest) -> Result<(), Error> {
-        let slot = match slot_of(Scope::Payload, response, "closing a call") {
-            Ok(slot) => slot,
+        let response = match self.land.take(Sort::Call, Scope::Payload, response, "closing a call") {
+            Ok(response) => response,
             Err(error) => {
                 let fault = Fault::of(&error);
                 self.close(Status::Error, |body| fault_fields(body, &fault))?;
                 return Err(error);
             }
         };
-        self.close(Status::Success, |body| success_fields(body, &slot))
+        self.close(Status::Success, |body| {
+            body.slot(Key::Output, &response.slot);
+            response.write(body);
+        })
     }
 
     /// The exchange failed.
@@ -166,10 +173,6 @@ impl Call {
         drop(self.land.book("closing a call", |book| book.closed(open.id)));
         ended.map(drop)
     }
-}
-
-fn success_fields(body: &mut BodyWriter, slot: &Slot) {
-    body.slot(Key::Output, slot);
 }
 
 fn fault_fields(body: &mut BodyWriter, fault: &Fault) {

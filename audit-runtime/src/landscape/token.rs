@@ -2,11 +2,12 @@
 //! is dropped has failed.
 
 use super::graph::{Landscape, Node};
-use super::write::{Fault, scrubbed, slot_of};
+use super::write::{Fault, Taken, scrubbed};
 use crate::error::{Code, Error};
-use crate::model::digest::{self, AuditDigest, Digest, Scope, Slot};
+use crate::model::digest::{AuditDigest, Digest, Scope};
 use crate::model::graph::NodeKind;
 use crate::model::{BodyWriter, Id, Key, Kind, Outcome, RunId, Status};
+use crate::payload::Sort;
 use std::fmt::{self, Display};
 
 /// A travelling instance of a row. It ends with exactly one outcome; dropped, it is FAILURE/unrouted with reason
@@ -101,8 +102,9 @@ impl Landscape {
     pub fn row(&self, source: Node, identity: &str, data: &dyn AuditDigest) -> Result<Token, Error> {
         const DOING: &str = "reading a row";
         self.own(source, &[NodeKind::Source], DOING)?;
-        let slot = slot_of(Scope::Payload, data, DOING)?;
-        self.read(source, identity, &slot)
+        self.book(DOING, |_| ())?;
+        let taken = self.take(Sort::Row, Scope::Payload, data, DOING)?;
+        self.read(source, identity, &taken)
     }
 
     /// Takes in a row that the source refuses: with its digest, or with the reason why it has none. The token that comes
@@ -119,11 +121,9 @@ impl Landscape {
     ) -> Result<Token, Error> {
         const DOING: &str = "quarantining a row";
         self.own(source, &[NodeKind::Source], DOING)?;
-        let slot = match digest::catching(|| digest::digest_value(Scope::Payload, None, data)) {
-            Ok(digest) => Slot::from(digest),
-            Err((refusal, _)) => Slot::from(Err(refusal)),
-        };
-        let mut token = self.read(source, identity, &slot)?;
+        self.book(DOING, |_| ())?;
+        let taken = self.take_anyhow(Sort::Row, data, DOING)?;
+        let mut token = self.read(source, identity, &taken)?;
         let fault = Fault::of(&error);
         token.note_error(Id::NONE, &fault)?;
         if let Some(live) = &mut token.0 {
@@ -132,13 +132,13 @@ impl Landscape {
         Ok(token)
     }
 
-    fn read(&self, source: Node, identity: &str, slot: &Slot) -> Result<Token, Error> {
+    fn read(&self, source: Node, identity: &str, taken: &Taken) -> Result<Token, Error> {
         const DOING: &str = "reading a row";
         let header = self.header(Kind::RowRead, Status::Completed);
         let mut body = BodyWriter::new();
         body.text(Key::Node, &self.facts(source).name).text(Key::Identity, &scrubbed(identity));
-        body.slot(Key::Output, slot);
-        self.book(DOING, |_| ())?;
+        body.slot(Key::Output, &taken.slot);
+        taken.write(&mut body);
         let row = self.point(header, &body.finish())?;
         let id = Id { ord: 1, ..row };
         self.book(DOING, |book| {

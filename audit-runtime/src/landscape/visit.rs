@@ -3,13 +3,14 @@
 use super::call::{Call, Ordinals};
 use super::graph::{Landscape, Node};
 use super::token::{Course, Rejected, Token};
-use super::write::{Fault, slot_of};
+use super::write::{Fault, Taken, slot_of};
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
 use crate::model::digest::{AuditDigest, Scope, Slot};
 use crate::model::graph::{CallKind, Determinism, Mode, NodeKind};
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, Status};
+use crate::payload::Sort;
 use crate::recorder::{CloseState, OpenState, Opened};
 use std::fmt::{self, Display};
 
@@ -188,7 +189,7 @@ impl Visit {
         let fault = Fault::of(&error);
         self.edges(&[label])?;
         self.note(&fault)?;
-        self.decide(Mode::Divert, &[label], Slot::Digest(fault.digest.clone()))?;
+        self.decide(Mode::Divert, &[label], Taken::digest(&fault.digest))?;
         self.failed(&fault)?;
         let mut token = self.give_back()?;
         if let Some(live) = &mut token.0 {
@@ -215,8 +216,8 @@ impl Visit {
     /// `AUD0703` for a label that no edge has, and the node state is FAILED when the visit is dropped then; `AUD0704` for
     /// another decision; `AUD0705` for no label, or one that stands twice.
     pub fn route(&mut self, mode: Mode, labels: &[&str], reason: &dyn AuditDigest) -> Result<Id, Error> {
-        let reason = slot_of(Scope::Payload, reason, "routing a token")?;
         self.edges(labels)?;
+        let reason = self.land.take(Sort::Reason, Scope::Payload, reason, "routing a token")?;
         let event = self.decide(mode, labels, reason)?;
         if let Some(live) = self.token.as_mut().and_then(|token| token.0.as_mut())
             && mode == Mode::Move
@@ -252,9 +253,9 @@ impl Visit {
         Err(error)
     }
 
-    fn decide(&mut self, mode: Mode, labels: &[&str], reason: Slot) -> Result<Id, Error> {
+    fn decide(&mut self, mode: Mode, labels: &[&str], reason: Taken) -> Result<Id, Error> {
         if let Some(stands) = &self.routed {
-            let same = stands.mode == mode && stands.labels == labels && stands.reason == reason;
+            let same = stands.mode == mode && stands.labels == labels && stands.reason == reason.slot;
             let doing = || format!("routing token {}", self.token());
             return if same { Ok(stands.event) } else { Err(Error::new(Code::RoutedAlready, doing())) };
         }
@@ -267,11 +268,12 @@ impl Visit {
         let mut body = BodyWriter::new();
         body.text(Key::Mode, mode.name())
             .value(Key::Edges, &Value::Array(labels.iter().map(|label| edge(label)).collect()))
-            .slot(Key::ReasonDigest, &reason)
+            .slot(Key::ReasonDigest, &reason.slot)
             .id(Key::Token, self.token());
+        reason.write(&mut body);
         let event = self.land.point(header, &body.finish())?;
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
-        self.routed = Some(Decision { event, mode, labels, reason });
+        self.routed = Some(Decision { event, mode, labels, reason: reason.slot.clone() });
         Ok(event)
     }
 

@@ -7,7 +7,8 @@ use crate::model::cbor::Value;
 use crate::model::digest::{self, AuditDigest, Digest, Scope, Slot, digest_bytes};
 use crate::model::record::Header;
 use crate::model::scrub::scrub_error_text;
-use crate::model::{Id, Kind, Status};
+use crate::model::{BodyWriter, Id, Key, Kind, Status};
+use crate::payload::{Placed, Sort};
 use std::fmt::Display;
 
 /// Longest text that is kept, in bytes.
@@ -47,6 +48,30 @@ pub(super) fn slot_of(scope: Scope, value: &dyn AuditDigest, doing: &str) -> Res
     }
 }
 
+/// A value that goes into a record: its slot, and its payload where one is kept. Alive until the record stands.
+pub(super) struct Taken {
+    pub(super) slot: Slot,
+    sanitised: Option<Digest>,
+    placed: Option<Placed>,
+}
+
+impl Taken {
+    /// A digest that was made elsewhere.
+    pub(super) fn digest(digest: &Digest) -> Taken {
+        Taken { slot: Slot::Digest(digest.clone()), sanitised: None, placed: None }
+    }
+
+    /// Names the payload, and the digest of the sanitised form.
+    pub(super) fn write(&self, body: &mut BodyWriter) {
+        if let Some(placed) = &self.placed {
+            body.slot(Key::Payload, &Slot::Digest(placed.digest().clone()));
+        }
+        if let Some(digest) = &self.sanitised {
+            body.slot(Key::Sanitised, &Slot::Digest(digest.clone()));
+        }
+    }
+}
+
 /// A list of ids.
 pub(super) fn ids(ids: impl IntoIterator<Item = Id>) -> Value {
     let bytes = |id: Id| {
@@ -67,6 +92,36 @@ impl Landscape {
         header.status = status;
         header.durability = self.0.recorder.durability(None, header.durability);
         header
+    }
+
+    /// Takes a value in; a value without canonical form is refused, and so is one that should be kept and cannot be.
+    pub(super) fn take(&self, sort: Sort, scope: Scope, value: &dyn AuditDigest, doing: &str) -> Result<Taken, Error> {
+        if !self.0.recorder.keeps(sort) {
+            return slot_of(scope, value, doing).map(|slot| Taken { slot, sanitised: None, placed: None });
+        }
+        let bytes = digest::catching(|| digest::canonical_value(None, value))
+            .map_err(|(refusal, _)| Error::new(Code::NotDigestible, doing).detail(refusal.to_string()))?;
+        let placed = self.0.recorder.place(scope, bytes, doing)?;
+        Ok(Taken { slot: Slot::Digest(placed.digest().clone()), sanitised: None, placed: Some(placed) })
+    }
+
+    /// Takes a value in whatever it is: without canonical form there is the reason, and the digest of its sanitised form
+    /// where it has one.
+    pub(super) fn take_anyhow(&self, sort: Sort, value: &dyn AuditDigest, doing: &str) -> Result<Taken, Error> {
+        let refusal = match digest::catching(|| digest::digest_value(Scope::Payload, None, value)) {
+            Ok(_) => return self.take(sort, Scope::Payload, value, doing),
+            Err((refusal, _)) => refusal,
+        };
+        let slot = Slot::from(Err(refusal));
+        let Ok(bytes) = digest::catching(|| digest::sanitised_value(value)) else {
+            return Ok(Taken { slot, sanitised: None, placed: None });
+        };
+        let sanitised = Some(digest_bytes(Scope::Sanitised, &bytes));
+        let placed = match self.0.recorder.keeps(sort) {
+            true => Some(self.0.recorder.place(Scope::Sanitised, bytes, doing)?),
+            false => None,
+        };
+        Ok(Taken { slot, sanitised, placed })
     }
 
     /// Writes a record that stands for itself.

@@ -3,6 +3,7 @@
 
 mod governance;
 mod landscape;
+mod retention;
 
 use super::kind::{Key, Kind};
 use super::record::{Invalid, Record};
@@ -117,6 +118,7 @@ pub fn check(record: &Record) -> Result<(), Invalid> {
     if let Some((key, _)) = record.body.fields.iter().find(|(key, _)| !allowed(key)) {
         return Err(invalid(record, key.name(), "has no place in this kind"));
     }
+    retention::check_payload(record)?;
     match record.header.kind {
         Kind::StateOpened => check_state(record, &[Status::Open]),
         Kind::StateDeferred => check_state(record, &[Status::Deferred]),
@@ -134,6 +136,7 @@ pub fn check(record: &Record) -> Result<(), Invalid> {
             ],
         ),
         kind if (64..96).contains(&kind.code()) => landscape::check(record),
+        kind if (110..114).contains(&kind.code()) => retention::check(record),
         _ => governance::check(record),
     }
 }

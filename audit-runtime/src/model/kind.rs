@@ -244,6 +244,22 @@ keys! {
     Redriven = 133 "redriven" Uint,
     /// Last checkpoint of a resumed run.
     Checkpoint = 134 "checkpoint" Id,
+    /// Bytes of this digest stand in the payload store.
+    Payload = 150 "payload" Slot,
+    /// What the program keeps payloads of.
+    PayloadPolicy = 151 "payload_policy" Text,
+    /// The rule by which something was purged.
+    PurgePolicy = 152 "purge_policy" Text,
+    /// On whose authority.
+    Authority = 153 "authority" Text,
+    /// Wall time before which a run must have ended, ns since 1970 UTC.
+    BeforeNs = 154 "before_ns" Uint,
+    /// SHA-256 digests of payloads, 32 bytes each.
+    Payloads = 155 "payloads" List,
+    /// Digest of the form in which what has no canonical form was replaced by texts.
+    Sanitised = 156 "sanitised" Slot,
+    /// How long a run may take before it is overdue, in milliseconds.
+    RunningTimeoutMs = 157 "running_timeout_ms" Uint,
     /// What a gate decided: ALLOW or DENY.
     Decision = 200 "decision" Text,
     /// The profile that a gate applied.
@@ -365,7 +381,7 @@ macro_rules! kinds {
 kinds! {
     /// First record of every stream: who writes it.
     StreamOpened = 1 "STREAM_OPENED" [BootId, Pid, ProcessStart, CodeVersion, Program]
-        [Actor, Build, Host, Testkit, NotDurable, Name, CanonicalVersion, PidSpace],
+        [Actor, Build, Host, Testkit, NotDurable, Name, CanonicalVersion, PidSpace, PayloadPolicy],
     /// Last record of a stream that was closed cleanly.
     StreamClosed = 2 "STREAM_CLOSED" [Records, Segment, Offset, Root, TornBytes] [Counts, Sites],
     /// Where another stream, whose process is gone, ends for ever.
@@ -379,7 +395,7 @@ kinds! {
     /// What was asked and why it did not start.
     Refusal = 7 "REFUSAL" [Code, Reason] [Input, Recorded, Unattributed, Function],
     /// A durable point record written by hand.
-    Note = 8 "NOTE" [NoteKind, Severity] [Message, Fields, Trace, Tenant, Session, Request, Actor],
+    Note = 8 "NOTE" [NoteKind, Severity] [Message, Fields, Trace, Tenant, Session, Request, Actor, Payload],
     /// A panic, observed before unwinding began.
     PanicObserved = 9 "PANIC_OBSERVED" [] [Message, Location, Thread],
     /// An ordinary tracing event inside an audited call.
@@ -387,7 +403,7 @@ kinds! {
     /// Entries that ran before a recorder was installed.
     Uninstalled = 11 "UNINSTALLED" [Count] [Sites],
     /// A run begins.
-    RunStarted = 16 "RUN_STARTED" [Name, CanonicalVersion] [Actor, Tenant, Session, Request, Trace, Fields, Input],
+    RunStarted = 16 "RUN_STARTED" [Name, CanonicalVersion] [Actor, Tenant, Session, Request, Trace, Fields, Input, RunningTimeoutMs],
     /// A run ends.
     RunEnded = 17 "RUN_ENDED" [] [Reason, Counts, Findings, AbandonReason, Observer, Error],
     /// Another process works on the run.
@@ -402,7 +418,7 @@ kinds! {
     /// The graph of a run: all nodes and edges at once, before the first row.
     GraphSealed = 64 "GRAPH_SEALED" [Nodes, Edges, Topology] [],
     /// A source row (ordinal 0) with its token (ordinal 1). Its state at the source is COMPLETED by this very record.
-    RowRead = 65 "ROW_READ" [Node, Identity, Output] [],
+    RowRead = 65 "ROW_READ" [Node, Identity, Output] [Payload, Sanitised],
     /// A token was replaced by its branches: the children, and the parent's outcome.
     TokenForked = 66 "TOKEN_FORKED" [Branches, Children] [Row],
     /// A token was replaced by its children, and the parent's outcome.
@@ -413,11 +429,11 @@ kinds! {
     TokenOutcome = 69 "TOKEN_OUTCOME" [TokenOutcome, Path]
         [Sink, ErrorDigest, JoinGroup, Receipt, Error],
     /// A gate's or an error route's decision at a node state: which edges the token takes.
-    Routed = 70 "ROUTED" [Mode, Edges, ReasonDigest] [Token],
+    Routed = 70 "ROUTED" [Mode, Edges, ReasonDigest] [Token, Payload],
     /// An exchange with the outside is about to happen.
-    CallOpened = 71 "CALL_OPENED" [Ordinal, CallKind, Endpoint, Input] [],
+    CallOpened = 71 "CALL_OPENED" [Ordinal, CallKind, Endpoint, Input] [Payload],
     /// The call's only terminal.
-    CallClosed = 72 "CALL_CLOSED" [] [Output, Error, ErrorDigest, AbandonReason, Observer],
+    CallClosed = 72 "CALL_CLOSED" [] [Output, Error, ErrorDigest, AbandonReason, Observer, Payload],
     /// Source or sink work without a token is about to happen.
     OperationOpened = 73 "OPERATION_OPENED" [Node, OperationKind, Input] [],
     /// The operation's only terminal.
@@ -472,6 +488,14 @@ kinds! {
     ContractAlert = 108 "CONTRACT_ALERT" [Domain, Action, Standing] [Instance, DeclaredAt, Reason],
     /// A run under contract has entered a phase.
     RunPhase = 109 "RUN_PHASE" [Phase] [PhaseBefore, Reason],
+    /// Payloads of runs that ended before a moment are purged: the rule, on whose authority, how many, how many bytes.
+    PayloadPurge = 110 "PAYLOAD_PURGE" [PurgePolicy, Authority, BeforeNs, Count, Size] [],
+    /// What a purge takes from one run. Its digests stay; its bytes are removed behind this record.
+    PayloadsPurged = 111 "PAYLOADS_PURGED" [Payloads] [],
+    /// A run's payloads are kept, whatever a purge asks for.
+    HoldPlaced = 112 "HOLD_PLACED" [Authority, Reason] [],
+    /// A hold ends.
+    HoldLifted = 113 "HOLD_LIFTED" [Authority, Reason] [],
 }
 
 #[cfg(test)]

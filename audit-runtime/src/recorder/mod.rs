@@ -6,6 +6,7 @@
 //! | `attempt` | action attempts: PENDING and their terminals |
 //! | `point` | refusals, gaps, notes, panics, evidence |
 //! | `pledge` | what a run declares and acknowledges |
+//! | `payload` | values that are kept in the payload store |
 //! | `step` | beginning and ending calls, operations, batches |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
@@ -15,6 +16,7 @@
 pub(crate) mod attempt;
 pub(crate) mod entry;
 mod observer;
+mod payload;
 pub(crate) mod pledge;
 mod point;
 mod recovered;
@@ -39,10 +41,12 @@ use crate::journal::{Closed, Journal, Layout, Pending as JournalPending, Purpose
 use crate::ledger::Ledger;
 use crate::model::record::{Header, flag};
 use crate::model::{Durability, Key, Kind, RunId, StreamId};
+use crate::payload::Keeper;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Runs that go on although their contract could not be declared. Hardly any program has one, so an append asks one
 /// relaxed load first.
@@ -76,6 +80,9 @@ pub(crate) struct Core {
     pub(crate) books: Mutex<pledge::Books>,
     uncontracted: Uncontracted,
     scratch: Option<std::path::PathBuf>,
+    pub(crate) payloads: Option<Keeper>,
+    /// Stands in every run's first record.
+    pub(crate) running_timeout: Option<Duration>,
 }
 
 impl Drop for Core {
@@ -96,6 +103,8 @@ pub(crate) struct Parts {
     pub(crate) default_durability: Durability,
     pub(crate) gaps: Arc<GapCount>,
     pub(crate) scratch: Option<std::path::PathBuf>,
+    pub(crate) payloads: Option<Keeper>,
+    pub(crate) running_timeout: Option<Duration>,
 }
 
 /// How a recorder is doing.
@@ -135,6 +144,8 @@ impl Recorder {
             books: Mutex::default(),
             uncontracted: Uncontracted::default(),
             scratch: parts.scratch,
+            payloads: parts.payloads,
+            running_timeout: parts.running_timeout,
         }))
     }
 

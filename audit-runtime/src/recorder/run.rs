@@ -145,6 +145,9 @@ impl Recorder {
         let mut body = BodyWriter::new();
         body.text(Key::Name, name).uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION));
         body.maybe(Key::Actor, facts.actor.as_deref());
+        if let Some(limit) = self.0.running_timeout {
+            body.uint(Key::RunningTimeoutMs, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        }
         let body = body.finish();
         let pending = self.append(&mut header, &body, Purpose::Opening)?;
         let id = RunId(Id::new(self.stream(), header.seq));

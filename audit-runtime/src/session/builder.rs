@@ -3,8 +3,9 @@
 use super::open;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Code, Error};
-use crate::journal::{DiskStorage, Settings, Storage};
+use crate::journal::{DiskStorage, Layout, Settings, Storage};
 use crate::model::Durability;
+use crate::payload::{DiskFiles, Files, Keeper, Payloads, Store};
 use crate::recorder::Recorder;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,9 @@ pub struct Builder {
     pub(super) mirror: Option<PathBuf>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) storage: Option<Arc<dyn Storage>>,
+    pub(super) payloads: Option<Payloads>,
+    pub(super) payload_files: Option<Arc<dyn Files>>,
+    pub(super) running_timeout: Option<Duration>,
 }
 
 impl Builder {
@@ -61,6 +65,9 @@ impl Builder {
             mirror: None,
             clock: None,
             storage: None,
+            payloads: None,
+            payload_files: None,
+            running_timeout: None,
         }
     }
 
@@ -162,6 +169,25 @@ impl Builder {
         self
     }
 
+    /// Which payloads are kept, in the payload store inside the trail; default none, and no store.
+    pub fn payloads(mut self, policy: Payloads) -> Builder {
+        self.payloads = Some(policy);
+        self
+    }
+
+    /// How payloads are written; default the file system. Faults are injected here.
+    pub fn payload_files(mut self, files: Arc<dyn Files>) -> Builder {
+        self.payload_files = Some(files);
+        self
+    }
+
+    /// How long a run of this program may take before the sweep and the doctor call it OVERDUE; default 1 h. It stands in
+    /// each run's first record.
+    pub fn running_timeout(mut self, limit: Duration) -> Builder {
+        self.running_timeout = Some(limit);
+        self
+    }
+
     /// Opens the trail: makes it if need be, settles what dead processes left, begins a stream of our own.
     ///
     /// # Errors
@@ -189,6 +215,9 @@ impl Builder {
         if self.actor.as_deref().is_some_and(|actor| actor.trim().is_empty()) {
             return bad("the actor is blank");
         }
+        if self.running_timeout.is_some_and(|limit| limit.is_zero()) {
+            return bad("times must be longer than zero");
+        }
         Ok(())
     }
 
@@ -200,11 +229,24 @@ impl Builder {
         self.storage.clone().unwrap_or_else(|| Arc::new(DiskStorage))
     }
 
+    pub(super) fn the_payloads(&self, layout: &Layout) -> Option<Keeper> {
+        let policy = self.payloads.clone()?;
+        let files = self.payload_files.clone().unwrap_or_else(|| Arc::new(DiskFiles));
+        Some(Keeper { policy, store: Store::at(layout.payloads_dir(), files, self.settings.ack_timeout) })
+    }
+
     /// What a second open of the same trail must agree with.
     pub(super) fn fingerprint(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?}",
-            self.actor, self.build, self.durability, self.settings, self.spool, self.mirror
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            self.actor,
+            self.build,
+            self.durability,
+            self.settings,
+            self.spool,
+            self.mirror,
+            self.payloads,
+            self.running_timeout
         )
     }
 }

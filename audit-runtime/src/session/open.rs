@@ -78,6 +78,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
     let storage = builder.the_storage();
     let head = head(builder, scratch.is_some() || !storage.is_durable());
     let journal = Journal::create(&layout, storage, Arc::clone(&clock), builder.settings.clone(), head)?;
+    let payloads = builder.the_payloads(&layout);
     let spool = builder.spool.as_ref().map_or_else(|| Spool::of(&layout), Spool::at);
     let recorder = Recorder::from_parts(Parts {
         layout,
@@ -87,6 +88,8 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
         default_durability: builder.durability,
         gaps,
         scratch,
+        payloads,
+        running_timeout: builder.running_timeout,
     });
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;
@@ -116,6 +119,9 @@ fn head(builder: &Builder, not_durable: bool) -> Vec<u8> {
     }
     if not_durable {
         body.yes(Key::NotDurable);
+    }
+    if let Some(policy) = &builder.payloads {
+        body.text(Key::PayloadPolicy, &policy.to_string());
     }
     body.finish()
 }

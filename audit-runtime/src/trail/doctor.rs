@@ -82,6 +82,8 @@ impl Trail {
         checkup.fact("format", FORMAT_LINE.trim_end());
         self.streams_checked(&mut checkup)?;
         self.index_checked(&mut checkup);
+        self.runs_checked(&mut checkup)?;
+        self.payloads_checked(&mut checkup)?;
         self.counted(&mut checkup)?;
         self.disk_checked(&mut checkup);
         checkup.findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
@@ -137,6 +139,25 @@ impl Trail {
         for stream in unsettled {
             let message = "its process is gone and nobody has recovered it; the next program that opens the trail does";
             checkup.find("UNRECOVERED", Weight::Problem, stream, message);
+        }
+        Ok(())
+    }
+
+    fn runs_checked(&self, checkup: &mut Checkup) -> Result<(), Error> {
+        let running = self.select_runs("WHERE status = 'RUNNING' ORDER BY started_at, run_id", [])?;
+        checkup.fact("runs_under_way", running.iter().filter(|run| run.lives == Some(true)).count() as u64);
+        checkup.findings.extend(running.iter().filter_map(|run| self.overdue(run)));
+        Ok(())
+    }
+
+    fn payloads_checked(&self, checkup: &mut Checkup) -> Result<(), Error> {
+        let named = self.named_payloads()?;
+        let missing = named.iter().filter(|hash| !self.store().has(hash)).count() as u64;
+        checkup.fact("payloads", named.len() as u64);
+        checkup.fact("holds", self.holds()?.len() as u64);
+        if missing > 0 {
+            let message = format!("{missing} payloads that records name are not there, and no purge has removed them");
+            checkup.find("PAYLOAD", Weight::Integrity, "payloads", message);
         }
         Ok(())
     }

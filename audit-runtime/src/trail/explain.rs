@@ -9,7 +9,7 @@ use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
 use crate::journal::{Reader, owner};
-use crate::model::{Id, Record};
+use crate::model::{Id, Key, Kind, Record};
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -373,12 +373,20 @@ impl Trail {
                 other => format!("{name}: {other}"),
             }));
         }
-        let facts = tail::record_json(id.stream, &record);
+        let mut facts = tail::record_json(id.stream, &record);
+        if matches!(record.header.kind, Kind::CallOpened | Kind::CallClosed) || record.body.get(Key::Payload).is_some()
+        {
+            let views = self.payloads(id)?;
+            told.extend(views.iter().map(super::payloads::PayloadView::sentence));
+            if let Json::Object(members) = &mut facts {
+                members.push(("payloads".into(), Json::List(views.iter().map(|view| view.json()).collect())));
+            }
+        }
         Ok(Story { what: "record", id: format!("{id:#}"), sentences: told, facts })
     }
 
     /// One record, read from the journal.
-    fn record_at(&self, id: Id) -> Result<Option<Result<Record, crate::model::record::Invalid>>, Error> {
+    pub(super) fn record_at(&self, id: Id) -> Result<Option<Result<Record, crate::model::record::Invalid>>, Error> {
         let near = self.sql(crate::index::nearest(&self.index.store.conn, id.stream, id.seq))?;
         let mut reader = match near {
             Some((segment, offset, seq)) => Reader::from(&self.layout, id.stream, segment, offset, seq)?,

@@ -128,6 +128,7 @@ impl Trail {
             (.., false) => format!("{short} came out of a batch of {from}{of_run}."),
             (.., true) => format!("{short} is the token of a source row{of_run}."),
         });
+        let mut payload = Json::Null;
         if let Some(row) = row.as_deref().filter(|_| parents.is_empty()) {
             let sql = "SELECT node_id, identity, digest, at FROM rows WHERE row_id = ?1";
             for [node, identity, digest, at] in self.rows_of::<4>(sql, row)? {
@@ -139,6 +140,7 @@ impl Trail {
                     digest.as_deref().unwrap_or("without a digest")
                 ));
             }
+            payload = self.payload_of_row(row, told)?;
         }
         let visits = self.visits(run.as_deref(), token, told)?;
         let outcome = self.outcome(token, told)?;
@@ -148,10 +150,18 @@ impl Trail {
             ("row", row.into()),
             ("branch", branch.into()),
             ("parents", parents.clone().into()),
+            ("payload", payload),
             ("visits", Json::List(visits)),
             ("outcomes", Json::List(outcome)),
         ]));
         Ok(parents)
+    }
+
+    fn payload_of_row(&self, row: &str, told: &mut Vec<String>) -> Result<Json, Error> {
+        let Some(id) = Id::parse(row) else { return Ok(Json::Null) };
+        let Some(view) = self.payloads(id)?.into_iter().next() else { return Ok(Json::Null) };
+        told.push(view.sentence());
+        Ok(view.json())
     }
 
     fn visits(&self, run: Option<&str>, token: &str, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {

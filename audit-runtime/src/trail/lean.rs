@@ -42,8 +42,9 @@ fn tables() -> &'static Tables {
         for kind in Kind::ALL {
             let required = kind.required().iter().copied().map(bit).fold(0, |a, b| a | b);
             let optional = kind.optional().iter().copied().map(bit).fold(0, |a, b| a | b);
-            // Kinds with keys beyond the masks always take the long way: no record has every bit.
-            let beyond = kind.required().iter().chain(kind.optional()).any(|key| key.code() > 127);
+            // Kinds that need a key beyond the masks always take the long way: no record has every bit. A record that has
+            // such a key without need takes it too, since the scan stops there.
+            let beyond = kind.required().iter().any(|key| key.code() > 127);
             let required = if beyond { u128::MAX } else { required };
             if let Some(slot) = tables.kinds.get_mut(usize::from(kind.code())) {
                 *slot = Masks { required, allowed: required | optional };

@@ -8,7 +8,9 @@
 //! | `explain` | what is known of one id, as a story |
 //! | `journey` | the same for tokens and rows, back to the source |
 //! | `governed` | decisions and actions of one trace, in order |
+//! | `payloads` | which payloads records name, what became of the bytes, what a run can be replayed from |
 //! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
+//! | `overdue` | runs that take longer than they may |
 //! | `stats` | latencies, the slowest, what never ended |
 //! | `tail` | records as they come |
 //! | `doctor` | whether the parts are in order |
@@ -25,6 +27,8 @@ mod governed;
 mod journey;
 mod lean;
 mod open;
+mod overdue;
+mod payloads;
 mod rules;
 mod runs;
 mod stats;
@@ -39,6 +43,7 @@ pub use entry::Entry;
 pub use explain::Story;
 pub use finding::{Finding, Weight};
 pub use open::Trail;
+pub use payloads::{Hold, PayloadStanding, PayloadView, PurgePlan, ReplayGrade};
 pub use runs::{Counts, NodeCounts, RunStory, RunView};
 pub use stats::{Latency, Stats};
 pub use sweep::Sweep;

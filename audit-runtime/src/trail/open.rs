@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::overdue::Limits;
 use crate::error::{Code, Error};
 use crate::index::{Access, Index};
 use crate::journal::{Layout, owner};
@@ -13,6 +14,7 @@ use crate::model::{Id, RunId, StreamId};
 pub struct Trail {
     pub(super) layout: Layout,
     pub(super) index: Index,
+    pub(super) limits: Limits,
     streams: Vec<StreamId>,
     chars: usize,
 }
@@ -52,7 +54,7 @@ impl Trail {
     fn with(layout: Layout, index: Index) -> Result<Trail, Error> {
         let streams = layout.streams()?;
         let chars = shortest(&streams);
-        Ok(Trail { layout, index, streams, chars })
+        Ok(Trail { layout, index, limits: Limits::default(), streams, chars })
     }
 
     /// The trail's directory.

@@ -1,9 +1,12 @@
 //! Runs with their status and counts, and one run in full.
 
+use std::time::Duration;
+
 use rusqlite::{Params, Row};
 
 use super::entry::Entry;
 use super::open::Trail;
+use super::payloads::ReplayGrade;
 use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
@@ -30,6 +33,8 @@ pub struct RunView {
     pub actor: Option<String>,
     /// Why it ended so.
     pub reason: Option<String>,
+    /// How long it may take, where its program has said so.
+    pub running_timeout: Option<Duration>,
     /// What became of its entries.
     pub counts: Counts,
 }
@@ -107,6 +112,8 @@ pub struct RunStory {
     pub entries: Vec<Entry>,
     /// Its first failed and abandoned entries.
     pub failures: Vec<Entry>,
+    /// What it can be replayed from; `None` for a run without source rows.
+    pub replay: Option<ReplayGrade>,
 }
 
 impl RunView {
@@ -147,12 +154,13 @@ impl RunStory {
         members.push(("nodes".into(), Json::List(self.nodes.iter().map(node).collect())));
         members.push(("entries".into(), Json::List(self.entries.iter().map(Entry::json).collect())));
         members.push(("failures".into(), Json::List(self.failures.iter().map(Entry::json).collect())));
+        members.push(("replay_grade".into(), self.replay.map(ReplayGrade::name).into()));
         Json::Object(members)
     }
 }
 
 const SELECT: &str = "SELECT run_id, name, status, started_at, ended_at, duration_ns, actor,
-  coalesce(reason, abandon_reason, error) FROM runs";
+  coalesce(reason, abandon_reason, error), running_timeout_ms FROM runs";
 
 impl Trail {
     /// Every run, oldest first.
@@ -185,6 +193,7 @@ impl Trail {
         };
         Ok(RunStory {
             nodes,
+            replay: self.replay_grade(run)?,
             entries: self.entries(&first(""), (&id, limit))?,
             failures: self.entries(&first("AND status IN ('FAILED', 'ABANDONED')"), (&id, limit.min(10)))?,
             run: view,
@@ -268,6 +277,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RunView> {
         duration_ns: row.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
         actor: row.get(6)?,
         reason: row.get(7)?,
+        running_timeout: row.get::<_, Option<i64>>(8)?.map(|ms| Duration::from_millis(ms.unsigned_abs())),
         counts: Counts::default(),
     })
 }

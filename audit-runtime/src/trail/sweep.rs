@@ -68,6 +68,7 @@ impl Trail {
             _ => true,
         };
         self.apply(Some(&run.id), rules, applies, sweep)?;
+        sweep.findings.extend(self.overdue(run));
         if run.lives == Some(false) {
             let message = "the run's process is gone; the next program that opens the trail ends it as ABANDONED";
             sweep.findings.push(Finding::new("UNRECOVERED", Weight::Problem, run.id.as_str(), message));

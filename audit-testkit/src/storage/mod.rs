@@ -9,11 +9,14 @@
 //! | `fault` | which operation fails, how, how often |
 //! | `device` | what has reached the disk, and what may have |
 //! | `file` | the storage and its files |
+//! | `payloads` | file operations of a payload store, and what a power cut leaves of it |
 
 mod device;
 mod fault;
 mod file;
+mod payloads;
 
 pub use device::Unsynced;
 pub use fault::{Effect, Fault, Operation};
 pub use file::FaultyStorage;
+pub use payloads::{FaultyFiles, PayloadStep};

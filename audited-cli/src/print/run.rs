@@ -47,6 +47,9 @@ fn head(page: &mut Page, trail: &Trail, story: &RunStory) {
     if let Some(reason) = &run.reason {
         page.wrapped(&format!("reason: {reason}"), "", "  ");
     }
+    if let Some(grade) = story.replay {
+        page.line(Tone::Dim, format!("replay: {}", grade.name()));
+    }
 }
 
 fn nodes(page: &mut Page, story: &RunStory) {

@@ -7,6 +7,7 @@
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
 //! | `pages` | the documents say what the code does |
+//! | `retention` | purges and holds are the only commands that write, and they say so |
 //! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
 
 mod answers;
@@ -14,5 +15,6 @@ mod index;
 mod integrity;
 mod pages;
 mod reconcile;
+mod retention;
 mod support;
 mod surface;

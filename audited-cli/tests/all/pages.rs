@@ -41,9 +41,23 @@ fn every_table_view_and_column_of_the_index_is_described() {
 #[test]
 fn every_command_is_described() {
     let page = page("cli.md");
-    let commands =
-        ["runs", "show", "explain", "tail", "sweep", "verify", "stats", "doctor", "index rebuild", "index dump"];
+    let commands = [
+        "runs",
+        "show",
+        "explain",
+        "tail",
+        "sweep",
+        "verify",
+        "stats",
+        "doctor",
+        "purge",
+        "index rebuild",
+        "index dump",
+    ];
     for command in commands {
         assert!(page.contains(&format!("### `audited {command}")), "docs/cli.md does not describe {command}");
+    }
+    for command in ["hold add", "hold remove", "hold list"] {
+        assert!(page.contains(&format!("`audited {command}")), "docs/cli.md does not describe {command}");
     }
 }

@@ -6,11 +6,13 @@
 //! | `say` | what it says to its killer |
 //! | `calls` | the audited functions |
 //! | `work` | many threads at work until they are killed; a fixed script; opening alone |
+//! | `keep` | rows whose payloads are kept, under a file system that fails, and purged |
 //! | `fill` | work until there is no room |
 //! | `zoo` | ways to die |
 
 pub mod calls;
 mod fill;
+mod keep;
 pub mod say;
 mod work;
 mod zoo;
@@ -49,6 +51,8 @@ pub fn main() {
         "settle" => work::settle(&words),
         "crowd" => work::crowd(&words),
         "fill" => fill::fill(&words),
+        "keep" => keep::keep(&words),
+        "purge" => keep::purge(&words),
         "die" => zoo::die(&words),
         other => panic!("no command {other:?}"),
     };

@@ -3,6 +3,7 @@
 use crate::child::{Victim, fast_place, hear, place};
 use crate::killed::{kills, twice_is_once};
 use std::time::Duration;
+use workspace_tests::absent::{absent, kept};
 use workspace_tests::story::check;
 
 /// The kill loop finds something wrong, and it is this.
@@ -67,4 +68,26 @@ fn a_short_write_that_is_not_continued_is_caught() {
         drop(victim.settle(&trail));
         assert_eq!(check(&trail, &hear(&trail, &[&ended])).is_ok(), sound);
     }
+}
+
+/// What lacks its payload after a victim has worked, and how many payloads there are.
+fn lacking(victim: &Victim, command: &str) -> (Vec<String>, usize) {
+    let (_dir, trail) = place();
+    let ended = victim.run(&[command, &trail.to_string_lossy()]);
+    assert!(ended.status.success(), "{}", ended.said);
+    (absent(&trail), kept(&trail).len())
+}
+
+#[test]
+fn l39_a_payload_that_comes_after_its_record_is_caught() {
+    assert_eq!(lacking(&Victim::plain(), "keep"), (vec![], 4));
+    let (lacking, kept) = lacking(&Victim::with_bug("payload_after_record"), "keep");
+    assert_eq!((lacking.len(), kept), (4, 4), "{lacking:#?}");
+}
+
+#[test]
+fn p18_a_purge_that_ignores_sharing_is_caught() {
+    assert_eq!(lacking(&Victim::plain(), "purge"), (vec![], 1));
+    let (lacking, kept) = lacking(&Victim::with_bug("purge_ignores_sharing"), "purge");
+    assert_eq!((lacking.len(), kept), (1, 0), "{lacking:#?}");
 }

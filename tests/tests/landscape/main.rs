@@ -9,5 +9,8 @@ mod database_failures;
 mod explained;
 mod graphs;
 mod merges;
+mod overdue;
+mod payloads;
+mod retention;
 mod trail;
 mod xor_invariant;

@@ -4,7 +4,7 @@ use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::landscape::{Determinism, Landscape, Node, NodeKind, Token};
 use audit_runtime::model::{Key, Kind, Outcome, Record};
 use audit_runtime::trail::Trail;
-use audit_runtime::{Id, Recorder, Run, Status};
+use audit_runtime::{Builder, Id, Recorder, Run, Status};
 
 /// A sealed pipeline: source → gate → (clean | agg) → out, with an error sink and a merge.
 pub struct Lab {
@@ -29,6 +29,23 @@ impl Lab {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let recorder = audit_runtime::open(dir.path().join("trail")).expect("a fresh trail opens");
         Lab { dir, recorder }
+    }
+
+    /// A trail that is opened with more than the defaults.
+    pub fn with(options: impl FnOnce(Builder) -> Builder) -> Lab {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let recorder = options(Builder::new(dir.path().join("trail"))).open().expect("a fresh trail opens");
+        Lab { dir, recorder }
+    }
+
+    /// Where the trail is.
+    pub fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("trail")
+    }
+
+    /// The trail as its journal tells it, whatever its index says.
+    pub fn trail(&self) -> Trail {
+        Trail::scan(self.path()).expect("the trail can be read")
     }
 
     /// A run with its graph.

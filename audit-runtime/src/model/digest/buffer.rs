@@ -50,10 +50,17 @@ pub(super) struct Object {
 impl Buffer {
     pub(super) fn clear(&mut self) {
         self.out.clear();
+        self.sanitise(false);
         self.entries.clear();
         self.unescaped.clear();
         self.depth = 0;
         self.refused = None;
+    }
+
+    /// Whether what JSON has no number for is written as a text. Sorting swaps the two runs, so both know.
+    pub(super) fn sanitise(&mut self, yes: bool) {
+        self.out.sanitise(yes);
+        self.scratch.sanitise(yes);
     }
 
     pub(super) fn capacity(&self) -> usize {

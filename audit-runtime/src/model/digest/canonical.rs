@@ -86,6 +86,19 @@ pub fn canonical_value<T: AuditDigest + ?Sized>(key: Option<&DigestKey>, value: 
     with_audit(key, value, <[u8]>::to_vec)
 }
 
+/// The sanitised form of a value that has no canonical one: NaN, infinities and integers that would round stand as texts.
+/// It belongs under [`Scope::Sanitised`] and nowhere else, since a text and the number it stands for look alike in it.
+///
+/// # Errors
+/// As [`canonical_json`], for what texts cannot cure: duplicate keys, depth, a panicking `Serialize`.
+pub fn sanitised_value<T: AuditDigest + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    with_buffer(|buffer| {
+        buffer.sanitise(true);
+        CanonicalWriter::new(buffer, None).one(value)?;
+        buffer.finish().map(<[u8]>::to_vec)
+    })
+}
+
 /// The digest of a serde value. In the steady state it allocates nothing.
 ///
 /// # Errors

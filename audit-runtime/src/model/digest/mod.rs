@@ -26,7 +26,7 @@ mod tests;
 pub use buffer::MAX_DEPTH;
 pub use canonical::{
     ArgsDigest, canonical_json, canonical_value, catching, digest_args, digest_of, digest_value, keyed_digest_of,
-    keyed_digest_value,
+    keyed_digest_value, sanitised_value,
 };
 pub use error::{CanonicalError, DigestErrorCode};
 pub use hash::{DigestKey, digest_bytes, digest_reader, keyed_digest_bytes, keyed_digest_reader};

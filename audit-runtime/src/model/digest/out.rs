@@ -9,6 +9,7 @@ pub(super) struct Out {
     /// Initialised to its end; only the bytes before `len` count.
     bytes: Vec<u8>,
     len: usize,
+    sanitise: bool,
 }
 
 impl Out {
@@ -23,6 +24,15 @@ impl Out {
 
     pub(super) fn clear(&mut self) {
         self.len = 0;
+    }
+
+    /// Whether numbers that JSON does not have become texts instead of refusals.
+    pub(super) fn sanitise(&mut self, yes: bool) {
+        self.sanitise = yes;
+    }
+
+    pub(super) fn sanitises(&self) -> bool {
+        self.sanitise
     }
 
     #[inline]

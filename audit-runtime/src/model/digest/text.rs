@@ -196,7 +196,11 @@ fn push_large(out: &mut Out, magnitude: u128, negative: bool) -> Result<(), Cano
     let double = magnitude as f64;
     // The cast back saturates at u128::MAX, which is odd and therefore no double: compare below it only.
     if magnitude == u128::MAX || double as u128 != magnitude {
-        return Err(CanonicalError::new(DigestErrorCode::IntegerRounds));
+        if !out.sanitises() {
+            return Err(CanonicalError::new(DigestErrorCode::IntegerRounds));
+        }
+        out.extend(format!("\"{}{magnitude}\"", if negative { "-" } else { "" }).as_bytes());
+        return Ok(());
     }
     push_f64(out, if negative { -double } else { double })
 }
@@ -211,7 +215,9 @@ pub(super) fn push_f64(out: &mut Out, value: f64) -> Result<(), CanonicalError> 
     if push_short_decimal(out, value) {
         return Ok(());
     }
-    check_finite(value.is_nan(), value.is_infinite())?;
+    if !value.is_finite() {
+        return not_finite(out, value);
+    }
     out.extend(ryu_js::Buffer::new().format_finite(value).as_bytes());
     Ok(())
 }
@@ -252,19 +258,25 @@ pub(super) fn push_f32(out: &mut Out, value: f32) -> Result<(), CanonicalError> 
         push_digits(out, whole.unsigned_abs(), whole < 0);
         return Ok(());
     }
-    check_finite(value.is_nan(), value.is_infinite())?;
+    if !value.is_finite() {
+        return not_finite(out, f64::from(value));
+    }
     out.extend(ryu_js::Buffer::new().format_finite(value).as_bytes());
     Ok(())
 }
 
-#[inline]
-fn check_finite(nan: bool, infinite: bool) -> Result<(), CanonicalError> {
-    if nan {
-        return Err(CanonicalError::new(DigestErrorCode::NotANumber));
+/// A number that JSON does not have: a text in a sanitised form, else refused.
+#[cold]
+fn not_finite(out: &mut Out, value: f64) -> Result<(), CanonicalError> {
+    let (text, code) = match (value.is_nan(), value < 0.0) {
+        (true, _) => ("\"NaN\"", DigestErrorCode::NotANumber),
+        (_, false) => ("\"Infinity\"", DigestErrorCode::Infinite),
+        (_, true) => ("\"-Infinity\"", DigestErrorCode::Infinite),
+    };
+    if !out.sanitises() {
+        return Err(CanonicalError::new(code));
     }
-    if infinite {
-        return Err(CanonicalError::new(DigestErrorCode::Infinite));
-    }
+    out.extend(text.as_bytes());
     Ok(())
 }
 
