@@ -74,6 +74,15 @@ struct Work {
     stop: bool,
 }
 
+/// A sync that has returned: what the next one can expect.
+#[derive(Default)]
+pub(super) struct Group {
+    /// Callers who were answered, and those who waited already for the next sync.
+    pub(super) callers: usize,
+    /// How long the device took.
+    pub(super) took: Duration,
+}
+
 /// The meeting point of callers and the io thread.
 #[derive(Default)]
 pub(super) struct Commit {
@@ -88,8 +97,9 @@ pub(super) struct Commit {
     syncing_since: Mutex<Option<Instant>>,
 }
 
-/// How long the io thread waits for the callers of the last group to come back.
-const GATHER: Duration = Duration::from_micros(30);
+/// How long the io thread waits for the callers it has just answered to come back: about what it takes to wake a sleeping
+/// thread, longer on a slow device, and never longer than the sync that it saves.
+const GATHER: Duration = Duration::from_micros(100);
 /// Groups above this are bound by the processor: gathering would only cost.
 const GATHER_AT_MOST: usize = 256;
 
@@ -142,13 +152,14 @@ impl Commit {
         true
     }
 
-    /// Waits a moment for those who were in the last group: full groups instead of half ones. No cost when alone.
-    pub(super) fn gather(&self, last: usize) {
-        if !(2..=GATHER_AT_MOST).contains(&last) {
+    /// Waits a moment for those who were answered last, so that they share the next sync with those who have come since:
+    /// full groups instead of two halves that wait for each other's sync. No cost when alone.
+    pub(super) fn gather(&self, last: &Group) {
+        if !(2..=GATHER_AT_MOST).contains(&last.callers) {
             return;
         }
-        let start = Instant::now();
-        while self.waiting.load(Ordering::Relaxed) < last && start.elapsed() < GATHER {
+        let (start, patience) = (Instant::now(), GATHER.max(last.took / 4).min(last.took));
+        while self.waiting.load(Ordering::Relaxed) < last.callers && start.elapsed() < patience {
             std::thread::yield_now();
         }
     }
@@ -158,9 +169,9 @@ impl Commit {
         *self.syncing_since.lock() = Some(Instant::now());
     }
 
-    /// The sync has returned.
-    pub(super) fn sync_ends(&self) {
-        *self.syncing_since.lock() = None;
+    /// The sync has returned; how long it took.
+    pub(super) fn sync_ends(&self) -> Duration {
+        self.syncing_since.lock().take().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Whether something was asked for that is not answered yet.
@@ -174,7 +185,8 @@ impl Commit {
         self.syncing_since.lock().map(|since| since.elapsed())
     }
 
-    /// Everything below `durable` is on the device: wakes those who waited for it; returns how many.
+    /// Everything below `durable` is on the device: wakes those who waited for it; returns how many callers there are, those
+    /// who came too late for this sync included.
     pub(super) fn acknowledge(&self, durable: u64) -> usize {
         self.durable.fetch_max(durable, Ordering::Release);
         let mut waiters = self.waiters.lock();
@@ -188,10 +200,10 @@ impl Commit {
             }
         }
         self.waiting.store(waiters.len(), Ordering::Relaxed);
+        let callers = done.len() + waiters.len();
         drop(waiters);
-        let woken = done.len();
         done.into_iter().for_each(|w| w.waker.wake());
-        woken
+        callers
     }
 
     /// Wakes those whose time is up; returns whether anybody still waits.
@@ -216,19 +228,19 @@ impl Commit {
 
     /// What is known of a pending record now; `None` when it still waits.
     fn known(&self, pending: &Pending) -> Option<Result<(), Error>> {
-        let Some(deadline) = pending.deadline else { return Some(Ok(())) };
-        if self.durable() > pending.seq {
+        if pending.is_kept() || self.durable() > pending.seq {
             return Some(Ok(()));
         }
-        if let Some(error) = self.poison() {
-            return Some(Err(error));
-        }
-        if deadline <= Instant::now() {
+        self.poison().map(Err)
+    }
+
+    /// What is said to one who has waited until `deadline`.
+    fn overdue(&self, deadline: Instant) -> Option<Result<(), Error>> {
+        (deadline <= Instant::now()).then(|| {
             let error = Error::new(Code::TimedOut, "waiting for the acknowledgement of a record");
             self.set_poison(error.clone());
-            return Some(Err(error));
-        }
-        None
+            Err(error)
+        })
     }
 
     fn register(&self, pending: &Pending, deadline: Instant, waker: Waker) {
@@ -250,6 +262,9 @@ impl Commit {
                 registered = true;
                 continue;
             }
+            if let Some(overdue) = self.overdue(deadline) {
+                return overdue;
+            }
             std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
         }
     }
@@ -260,8 +275,14 @@ impl Commit {
             return Poll::Ready(known);
         }
         let Some(deadline) = pending.deadline else { return Poll::Ready(Ok(())) };
-        if pending.registered && self.rewake(pending.seq, cx.waker()) {
-            return Poll::Pending;
+        // The clock is read only by who has waited already: on the first poll the deadline was set a moment ago.
+        if pending.registered {
+            if let Some(overdue) = self.overdue(deadline) {
+                return Poll::Ready(overdue);
+            }
+            if self.rewake(pending.seq, cx.waker()) {
+                return Poll::Pending;
+            }
         }
         self.register(pending, deadline, cx.waker().clone());
         pending.registered = true;

@@ -2,6 +2,7 @@
 //! `watch` does no I/O, so that it sees a device that hangs: it asks for the background sync and ends waiting in time.
 
 use super::admission::TERMINAL_RESERVE;
+use super::commit::Group;
 use super::frame::{self, Found, SEGMENT_HEADER};
 use super::writer::{Hashed, Ready, Shared, Stretch};
 use crate::error::{Code, Error};
@@ -90,11 +91,11 @@ pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
 }
 
 fn io_loop(shared: &Shared) {
-    let mut last = 0;
+    let mut last = Group::default();
     while shared.commit.await_work() {
-        shared.commit.gather(last);
+        shared.commit.gather(&last);
         // The failure is in the poison slot and with everybody who waited; there is nobody else to tell.
-        last = shared.sync_once().unwrap_or(0);
+        last = shared.sync_once().unwrap_or_default();
     }
 }
 

@@ -3,7 +3,7 @@
 use super::map::Map;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ pub trait SegmentFile: Send + Sync + std::fmt::Debug {
 #[derive(Debug, Default)]
 pub struct DiskStorage;
 
-/// Zeros are written in pieces of this size.
+/// Zeros are written in pieces of this size, each of which is on the device before the next: a whole segment at once would
+/// hold the device, and with it everybody who waits for a record to get there.
 const FILL: usize = 256 * 1024;
 
 impl Storage for DiskStorage {
@@ -93,8 +94,9 @@ fn fill(file: &File, size: u64) -> io::Result<()> {
     while at < size {
         let piece = zeros.len().min(usize::try_from(size - at).unwrap_or(zeros.len()));
         at += file.write_at(&zeros[..piece], at)? as u64;
+        file.sync_all()?;
     }
-    file.sync_all()
+    Ok(())
 }
 
 /// Syncs the directory that holds `path`, so that the name survives a power cut.
@@ -137,14 +139,66 @@ impl SegmentFile for DiskSegment {
     }
 
     fn is_intact(&self, size: u64) -> io::Result<bool> {
-        let ours = self.file.metadata()?;
-        if ours.len() < size || ours.nlink() == 0 {
+        let ours = look::open(&self.file)?;
+        if ours.len < size || ours.names == 0 {
             return Ok(false);
         }
-        match std::fs::metadata(&self.path) {
-            Ok(named) => Ok(named.ino() == ours.ino() && named.dev() == ours.dev()),
+        match look::named(&self.path) {
+            Ok(named) => Ok(named.same_file == ours.same_file),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(cause) => Err(cause),
         }
+    }
+}
+
+/// What a file is, without its times. A kernel with fine-grained timestamps gives a file a time of its own once somebody
+/// has asked for the last one; that makes every later write dirty the inode, and every sync write it as well: a third
+/// dearer, measured. So the times are not asked for where the system lets us choose.
+mod look {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    pub(super) struct Seen {
+        pub(super) len: u64,
+        /// Directory entries that name it.
+        pub(super) names: u64,
+        pub(super) same_file: (u64, u64),
+    }
+
+    fn of_metadata(seen: &Metadata) -> Seen {
+        Seen { len: seen.len(), names: seen.nlink(), same_file: (seen.dev(), seen.ino()) }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn without_times(dir: std::os::fd::BorrowedFd<'_>, path: &Path) -> Option<io::Result<Seen>> {
+        use rustix::fs::{AtFlags, StatxFlags};
+        let mask = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::NLINK;
+        let seen = rustix::fs::statx(dir, path, AtFlags::EMPTY_PATH, mask);
+        match seen {
+            Ok(seen) => Some(Ok(Seen {
+                len: seen.stx_size,
+                names: u64::from(seen.stx_nlink),
+                same_file: (u64::from(seen.stx_dev_major) << 32 | u64::from(seen.stx_dev_minor), seen.stx_ino),
+            })),
+            // Too old a kernel, or a sandbox that does not know the call.
+            Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => None,
+            Err(errno) => Some(Err(errno.into())),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn without_times(_: std::os::fd::BorrowedFd<'_>, _: &Path) -> Option<io::Result<Seen>> {
+        None
+    }
+
+    pub(super) fn open(file: &File) -> io::Result<Seen> {
+        use std::os::fd::AsFd;
+        without_times(file.as_fd(), Path::new("")).unwrap_or_else(|| file.metadata().map(|seen| of_metadata(&seen)))
+    }
+
+    pub(super) fn named(path: &Path) -> io::Result<Seen> {
+        without_times(rustix::fs::CWD, path).unwrap_or_else(|| std::fs::metadata(path).map(|seen| of_metadata(&seen)))
     }
 }

@@ -7,7 +7,7 @@
 //! 4. Records for the kernel (`Process`) go through the mapping while nobody waits for the device; as soon as somebody
 //!    does, they go by system call, because a dirty mapping makes the sync several times dearer.
 
-use super::commit::{Commit, Pending};
+use super::commit::{Commit, Group, Pending};
 use super::frame::{self, SEGMENT_HEADER, SegmentHeader};
 use super::keeper;
 use super::layout::Layout;
@@ -370,21 +370,21 @@ impl Shared {
             return Err(Error::new(Code::Forked, what()));
         }
         // A clock read is a good part of a record's cost, so the time is taken only where somebody has to wait.
-        let mut deadline = None;
+        let mut asked = None;
         let early = seeded::is("seq_outside_lock").then(|| self.tail.lock().seq);
         let size = frame::framed(HEADER + body.len()) as u64;
         let mut bytes = header.encode();
-        let locked = self.tail.try_lock().or_else(|| self.tail.try_lock_until(self.deadline(&mut deadline)));
+        let locked = self.tail.try_lock().or_else(|| self.tail.try_lock_until(self.deadline(&mut asked)));
         let Some(mut tail) = locked else {
             return Err(self.give_up(Error::new(Code::TimedOut, what())));
         };
-        self.admit(&mut tail, size, purpose, &mut deadline, &what)?;
+        self.admit(&mut tail, size, purpose, &mut asked, &what)?;
         while tail.pos + size > tail.size {
             self.rotate(&mut tail)?;
         }
         header.seq = early.unwrap_or(tail.seq);
         bytes[SEQ_AT..SEQ_AT + 8].copy_from_slice(&header.seq.to_le_bytes());
-        let kept = self.place(&mut tail, header.durability, &bytes, body)?;
+        let kept = self.place(&mut tail, header.durability, &bytes, body, &mut asked)?;
         tail.seq += 1;
         match purpose {
             Purpose::Opening => {
@@ -403,22 +403,29 @@ impl Shared {
             return Ok(Pending::kept(header.seq));
         }
         self.commit.request(header.seq + 1);
-        Ok(Pending::until(header.seq, self.deadline(&mut deadline)))
+        Ok(Pending::until(header.seq, self.deadline(&mut asked)))
     }
 
     /// When a caller gives up who waits from now on, or from the first time that this was asked.
-    pub(super) fn deadline(&self, known: &mut Option<Instant>) -> Instant {
-        *known.get_or_insert_with(|| Instant::now() + self.settings.ack_timeout)
+    pub(super) fn deadline(&self, asked: &mut Option<Instant>) -> Instant {
+        *asked.get_or_insert_with(Instant::now) + self.settings.ack_timeout
     }
 
     /// Puts the frame at the end of the stream; true when that is all that was promised.
-    fn place(&self, tail: &mut Tail, durability: Durability, header: &[u8], body: &[u8]) -> Result<bool, Error> {
+    fn place(
+        &self,
+        tail: &mut Tail,
+        durability: Durability,
+        header: &[u8],
+        body: &[u8],
+        asked: &mut Option<Instant>,
+    ) -> Result<bool, Error> {
         let (seed, before) = (tail.seed, tail.pending.len());
         frame::write(&mut tail.pending, seed, header, body);
         let len = tail.pending.len() - before;
         tail.pos += len as u64;
         if durability != Durability::Process {
-            tail.device_busy_until = Some(Instant::now() + DEVICE_BUSY);
+            tail.device_busy_until = Some(*asked.get_or_insert_with(Instant::now) + DEVICE_BUSY);
             return Ok(false);
         }
         if before == 0 && tail.map.is_some() {
@@ -491,8 +498,8 @@ impl Shared {
         error
     }
 
-    /// One group: flush, sync, look whether the files are still ours, acknowledge. Returns how many waited for it.
-    pub(super) fn sync_once(&self) -> Result<usize, Error> {
+    /// One group: flush, sync, look whether the files are still ours, acknowledge.
+    pub(super) fn sync_once(&self) -> Result<Group, Error> {
         let (target, files, number) = {
             let mut tail = self.tail.lock();
             self.flush(&mut tail)?;
@@ -503,7 +510,7 @@ impl Shared {
         };
         self.commit.sync_begins();
         let synced = files.iter().try_for_each(|(file, _)| file.sync());
-        self.commit.sync_ends();
+        let took = self.commit.sync_ends();
         if let Err(cause) = synced {
             return Err(self.fail(number, "syncing", cause));
         }
@@ -515,7 +522,7 @@ impl Shared {
                 self.commit.set_poison(error.clone());
                 Err(error)
             }
-            Ok(_) => Ok(self.commit.acknowledge(target)),
+            Ok(_) => Ok(Group { callers: self.commit.acknowledge(target), took }),
             Err(cause) => Err(self.fail(number, "looking at", cause)),
         }
     }
