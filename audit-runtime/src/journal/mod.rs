@@ -7,16 +7,19 @@
 //! | `map` | the shared mapping of the kill-safe tier: the one file with `unsafe` |
 //! | `frame` | a record's bytes with length and checksum; a segment's header |
 //! | `tree` | RFC 6962 root over the stored bytes |
+//! | `ahead` | that tree on a thread of its own, beside who reads |
 //! | `writer` | sequence and frames |
 //! | `settings` | limits and times, and why a record is written |
 //! | `admission` | who may write, and the space kept for terminals |
 //! | `commit` | group commit: one sync for all who wait |
 //! | `keeper` | segments ahead of use, tree, background sync, time-outs |
 //! | `reader` | frames in order, and how the stream ends |
+//! | `window` | the piece of a segment that a reader holds |
 //! | `owner` | who writes a stream, and whether that process lives |
 //! | `spool` | the second sink, for terminals that the journal could not take |
 
 mod admission;
+pub(crate) mod ahead;
 mod commit;
 pub mod frame;
 mod keeper;
@@ -28,6 +31,7 @@ mod settings;
 pub mod spool;
 pub mod storage;
 pub mod tree;
+mod window;
 mod writer;
 
 pub use admission::TERMINAL_RESERVE;

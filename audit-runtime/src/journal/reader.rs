@@ -1,4 +1,4 @@
-//! Frames in order, and how the stream ends. Reading never writes, never maps, and holds one segment in memory.
+//! Frames in order, and how the stream ends. Reading never writes, never maps, and holds a piece of a segment in memory.
 //!
 //! A stream ends in one of these ways, each told apart by name:
 //! zeros to the end of its last segment (clean); zeros, then bytes (a kill between body and length word); a bad length;
@@ -6,12 +6,12 @@
 
 use super::frame::{self, BadHeader, Found, SEGMENT_HEADER, SegmentHeader};
 use super::layout::Layout;
+use super::window::Window;
 use crate::error::{Code, Error};
 use crate::model::record::{Header, flag};
 use crate::model::{Kind, Record, StreamId};
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs;
 use std::io;
 
 /// What stands behind the last good frame.
@@ -99,10 +99,10 @@ pub struct Reader {
     layout: Layout,
     stream: StreamId,
     segments: Vec<u32>,
-    bytes: Vec<u8>,
+    window: Window,
     seed: u32,
     end: End,
-    at: usize,
+    at: u64,
     done: bool,
     limit: Option<(u32, u64)>,
 }
@@ -122,26 +122,25 @@ impl Reader {
     /// `AUD0103` when the stream's directory or that segment cannot be read.
     pub fn from(layout: &Layout, stream: StreamId, segment: u32, offset: u64, seq: u64) -> Result<Reader, Error> {
         let segments = layout.segments(stream).map_err(|cause| unreadable(stream, cause))?;
-        let at = usize::try_from(offset).unwrap_or(usize::MAX);
         let end = End { segment, offset, records: seq, ..End::default() };
         let mut reader = Reader {
             layout: layout.clone(),
             stream,
             segments,
-            bytes: Vec::new(),
+            window: Window::default(),
             seed: 0,
             end,
-            at,
+            at: offset,
             done: false,
             limit: None,
         };
         if reader.segments.contains(&segment) {
             if let Err(bad) = reader.load(segment)? {
                 let tear = reader.bad_header(segment, bad);
-                reader.finish(tear);
+                reader.finish(tear)?;
             }
         } else if !reader.segments.is_empty() {
-            reader.finish(Some(Tear::MissingSegment(segment)));
+            reader.finish(Some(Tear::MissingSegment(segment)))?;
         } else {
             reader.done = true;
         }
@@ -165,15 +164,13 @@ impl Reader {
         &self.end
     }
 
-    /// Loads a segment and checks its header against this stream and place.
+    /// Turns to a segment and checks its header against this stream and place.
     fn load(&mut self, number: u32) -> Result<Result<SegmentHeader, Misfit>, Error> {
         let path = self.layout.segment(self.stream, number);
-        self.bytes.clear();
-        fs::File::open(&path)
-            .and_then(|mut file| io::Read::read_to_end(&mut file, &mut self.bytes))
-            .map_err(|cause| unreadable(self.stream, cause))?;
+        self.window = Window::open(&path).map_err(|cause| unreadable(self.stream, cause))?;
         self.seed = frame::seed(self.stream, number);
-        Ok(match SegmentHeader::decode(&self.bytes) {
+        let bytes = self.window.header().map_err(|cause| unreadable(self.stream, cause))?;
+        Ok(match SegmentHeader::decode(&bytes) {
             Ok(header) if header.stream == self.stream && header.number == number => Ok(header),
             Ok(_) => Err(Misfit::Foreign),
             Err(bad) => Err(Misfit::Header(bad)),
@@ -187,42 +184,58 @@ impl Reader {
     #[expect(clippy::should_implement_trait, reason = "frames borrow the reader's segment")]
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, Error> {
         loop {
-            if self.done || self.limit.is_some_and(|limit| (self.end.segment, self.at as u64) >= limit) {
+            if self.done || self.limit.is_some_and(|limit| (self.end.segment, self.at) >= limit) {
                 return Ok(None);
             }
-            let tear = match frame::read(&self.bytes, self.at, self.seed) {
-                Found::Record(record) => {
-                    let len = record.len();
-                    let found = seq_of(record);
-                    if found == self.end.records {
-                        return Ok(Some(self.advance(len)));
-                    }
-                    Tear::Sequence { found }
-                }
-                Found::Nothing if self.bytes.get(self.at..).unwrap_or(&[]).iter().all(|b| *b == 0) => {
+            let tear = match self.look()? {
+                Sight::Frame { len, seq } if seq == self.end.records => return Ok(Some(self.advance(len))),
+                Sight::Frame { seq, .. } => Tear::Sequence { found: seq },
+                Sight::Torn(tear) => tear,
+                Sight::Nothing if self.used_from(self.at)? == 0 => {
                     if self.next_segment()? {
                         continue;
                     }
                     return Ok(None);
                 }
-                Found::Nothing => Tear::Unfinished,
-                Found::BadLength(n) if (n as usize) <= crate::model::record::MAX_RECORD => Tear::Short,
-                Found::BadLength(n) => Tear::Length(n),
-                Found::BadChecksum => Tear::Checksum,
-                Found::BadPadding => Tear::Padding,
+                Sight::Nothing if self.was_stored_since()? => continue,
+                Sight::Nothing => Tear::Unfinished,
             };
-            self.finish(Some(tear));
+            self.finish(Some(tear))?;
         }
+    }
+
+    /// What stands where reading has got to.
+    fn look(&mut self) -> Result<Sight, Error> {
+        let found = self.window.frame(self.at, self.seed).map_err(|cause| unreadable(self.stream, cause))?;
+        Ok(match found {
+            Found::Record(record) => Sight::Frame { len: record.len(), seq: seq_of(record) },
+            Found::Nothing => Sight::Nothing,
+            Found::BadLength(n) if (n as usize) <= crate::model::record::MAX_RECORD => Sight::Torn(Tear::Short),
+            Found::BadLength(n) => Sight::Torn(Tear::Length(n)),
+            Found::BadChecksum => Sight::Torn(Tear::Checksum),
+            Found::BadPadding => Sight::Torn(Tear::Padding),
+        })
+    }
+
+    /// Bytes from `at` up to the segment's last one that is not zero.
+    fn used_from(&mut self, at: u64) -> Result<u64, Error> {
+        self.window.used_behind(at).map_err(|cause| unreadable(self.stream, cause))
+    }
+
+    /// Whether a living writer has put a frame where there was none: it stores a frame's length last, and may have gone on
+    /// while the bytes behind it were looked at.
+    fn was_stored_since(&mut self) -> Result<bool, Error> {
+        self.window.forget();
+        Ok(!matches!(self.look()?, Sight::Nothing))
     }
 
     fn advance(&mut self, len: usize) -> Frame<'_> {
         let offset = self.at;
-        self.at += frame::framed(len);
-        self.end.offset = self.at as u64;
+        self.at += frame::framed(len) as u64;
+        self.end.offset = self.at;
         let seq = self.end.records;
         self.end.records += 1;
-        let start = offset + frame::FRAME_HEAD;
-        Frame { segment: self.end.segment, offset: offset as u64, seq, bytes: &self.bytes[start..start + len] }
+        Frame { segment: self.end.segment, offset, seq, bytes: self.window.record(offset, len) }
     }
 
     /// Goes on to the next segment in use; false when there is none.
@@ -234,22 +247,22 @@ impl Reader {
         }
         if !self.segments.contains(&number) {
             let later = self.used_behind(number);
-            self.finish(later.then_some(Tear::MissingSegment(number)));
+            self.finish(later.then_some(Tear::MissingSegment(number)))?;
             return Ok(false);
         }
-        let (kept, seed) = (std::mem::take(&mut self.bytes), self.seed);
+        let (kept, seed) = (std::mem::take(&mut self.window), self.seed);
         let tear = match self.load(number)? {
             Ok(header) if header.first_seq == self.end.records => {
                 self.end.segment = number;
                 self.end.offset = SEGMENT_HEADER as u64;
-                self.at = SEGMENT_HEADER;
+                self.at = SEGMENT_HEADER as u64;
                 return Ok(true);
             }
             Ok(_) => Some(Tear::SegmentGap(number)),
             Err(bad) => self.bad_header(number, bad),
         };
-        (self.bytes, self.seed) = (kept, seed);
-        self.finish(tear);
+        (self.window, self.seed) = (kept, seed);
+        self.finish(tear)?;
         Ok(false)
     }
 
@@ -269,41 +282,51 @@ impl Reader {
     }
 
     fn is_used(&self, number: u32) -> bool {
-        fs::read(self.layout.segment(self.stream, number))
+        Window::open(&self.layout.segment(self.stream, number))
+            .and_then(|window| window.header())
             .is_ok_and(|bytes| !matches!(SegmentHeader::decode(&bytes), Err(BadHeader::Unused)))
     }
 
     /// Ends reading here and looks at what lies behind: how many bytes, and whether whole frames are among them.
-    fn finish(&mut self, tear: Option<Tear>) {
+    fn finish(&mut self, tear: Option<Tear>) -> Result<(), Error> {
         self.done = true;
         self.end.tear = tear;
-        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
-        let (mut torn, mut stray) = behind(rest, self.at, self.seed, &self.bytes);
+        let unreadable = |cause| unreadable(self.stream, cause);
+        let (mut torn, mut stray) = behind(&mut self.window, self.at, self.seed).map_err(unreadable)?;
         for number in self.segments.iter().copied().filter(|n| *n > self.end.segment) {
-            let Ok(bytes) = fs::read(self.layout.segment(self.stream, number)) else { continue };
-            let (more, frames) = behind(&bytes, 0, frame::seed(self.stream, number), &bytes);
+            let seed = frame::seed(self.stream, number);
+            let Ok(mut later) = Window::open(&self.layout.segment(self.stream, number)) else { continue };
+            let Ok((more, frames)) = behind(&mut later, 0, seed) else { continue };
             torn += more;
             stray += frames;
         }
         self.end.torn_bytes = torn;
         self.end.stray_frames = stray;
+        Ok(())
     }
 }
 
-/// Bytes up to the last one that is not zero, and whole frames at multiples of 8 among them.
-fn behind(rest: &[u8], base: usize, seed: u32, segment: &[u8]) -> (u64, u64) {
-    let torn = rest.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-    let (mut at, mut stray) = (0, 0);
-    while at < torn {
-        match frame::read(segment, base + at, seed) {
+/// Bytes from `at` up to the last one that is not zero, and whole frames at multiples of 8 among them.
+fn behind(window: &mut Window, at: u64, seed: u32) -> io::Result<(u64, u64)> {
+    let torn = window.used_behind(at)?;
+    let (mut next, mut stray) = (at, 0);
+    while next < at + torn {
+        match window.frame(next, seed)? {
             Found::Record(record) => {
                 stray += 1;
-                at += frame::framed(record.len());
+                next += frame::framed(record.len()) as u64;
             }
-            _ => at += 8,
+            _ => next += 8,
         }
     }
-    (torn as u64, stray)
+    Ok((torn, stray))
+}
+
+/// What a reader sees at its place.
+enum Sight {
+    Frame { len: usize, seq: u64 },
+    Nothing,
+    Torn(Tear),
 }
 
 /// Why a segment cannot be the next one of this stream.

@@ -8,9 +8,9 @@
 //! ```
 
 use crate::error::{Code, Error};
+use crate::journal::ahead::TreeAhead;
 use crate::journal::layout::mark_ended;
 use crate::journal::owner::{Lock, head};
-use crate::journal::tree::Tree;
 use crate::journal::{End, Layout, Purpose, Reader, Tear};
 use crate::ledger::SeqMap;
 use crate::model::lifecycle::{self, By, Entity};
@@ -167,12 +167,12 @@ fn dead_lock(layout: &Layout, stream: StreamId) -> Option<Dead> {
 
 fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
     let mut reader = Reader::open(layout, stream)?;
-    let mut tree = Tree::new();
+    let mut tree = TreeAhead::new();
     let mut scan =
-        Scan { end: End::default(), root: tree.root(), open: SeqMap::default(), settled: Vec::new(), closed: false };
+        Scan { end: End::default(), root: [0; 32], open: SeqMap::default(), settled: Vec::new(), closed: false };
     let mut group: Vec<Header> = Vec::new();
     while let Some(frame) = reader.next()? {
-        tree.push(frame.bytes);
+        tree.push(frame.bytes)?;
         let header = match Header::decode(frame.bytes) {
             Ok(header) => header,
             Err(Invalid::UnknownKind(_) | Invalid::UnknownVersion(_)) => continue,
@@ -197,7 +197,7 @@ fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
         }
     }
     scan.end = reader.end().clone();
-    scan.root = tree.root();
+    scan.root = tree.finish()?.root();
     Ok(scan)
 }
 
