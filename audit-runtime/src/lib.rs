@@ -11,6 +11,7 @@
 pub mod model;
 
 pub mod clock;
+pub mod config;
 pub mod context;
 pub mod contract;
 pub mod error;

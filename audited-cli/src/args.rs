@@ -62,11 +62,12 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 40, value_name = "N")]
         limit: u32,
     },
-    /// Tell the story of an entry, a run, any record, or a trace id
+    /// Tell the story of an entry, a run, any record, a trace, a session or a tenant
     ///
     /// Example: audited explain 7k3q9d-1041
     Explain {
-        /// An id as the other commands print it, or a trace id of 32 hexadecimal digits
+        /// An id as the other commands print it, a trace id, or the name of a session or a tenant; `trace:`, `session:`
+        /// and `tenant:` in front of it say which is meant
         id: String,
     },
     /// Print the latest records; --json prints one compact line per record
@@ -116,7 +117,11 @@ pub(crate) enum Command {
         /// Only this run
         run: Option<String>,
     },
-    /// Look at SQLite, format, streams, runs, payloads, index, spool, gaps, space and clocks
+    /// Numbers for a dashboard, computed from the trail, in the Prometheus text format
+    ///
+    /// Example: audited metrics > /var/lib/node_exporter/audit.prom
+    Metrics,
+    /// Look at SQLite, format, streams, runs, payloads, index, spool, gaps, space, clocks and settings
     ///
     /// Example: audited doctor
     Doctor {
@@ -237,6 +242,7 @@ impl Command {
             Command::Reconcile { .. } => "reconcile",
             Command::Verify => "verify",
             Command::Stats { .. } => "stats",
+            Command::Metrics => "metrics",
             Command::Doctor { .. } => "doctor",
             Command::Purge { .. } => "purge",
             Command::Hold { command: HoldCommand::Add { .. } } => "hold add",

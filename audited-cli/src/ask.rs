@@ -108,6 +108,7 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             let run = RunId(trail.resolve(run)?);
             print::reconcile(&trail, &governance::reconcile_run(path, run)?)
         }
+        Command::Metrics => print::metrics(&governance::metrics_of(path, SystemClock::new().wall_ns())?),
         Command::Doctor { running_timeout } => print::doctor(&timed(open(path)?, *running_timeout).doctor()?),
         Command::Purge { older_than, dry_run: true, .. } => {
             print::purge(&retention::preview(&open(path)?, SystemClock::new().wall_ns(), *older_than)?)

@@ -7,7 +7,7 @@ mod run;
 mod surface;
 
 pub(crate) use lists::{doctor, explain, rebuilt, record, runs, stats, sweep, verify};
-pub(crate) use reconcile::reconcile;
+pub(crate) use reconcile::{metrics, reconcile};
 pub(crate) use retention::{held, holds, purge};
 pub(crate) use run::show;
 pub(crate) use surface::surface;

@@ -91,10 +91,10 @@ pub(crate) fn wake() {
     MODE.store(ON, Ordering::SeqCst);
 }
 
-/// Whether `AUDIT_REQUIRED=1` refuses entries without a recorder.
+/// Whether `AUDIT_REQUIRED` refuses entries without a recorder.
 pub(crate) fn is_required() -> bool {
     static REQUIRE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let required = *REQUIRE.get_or_init(|| std::env::var_os("AUDIT_REQUIRED").is_some_and(|value| value == "1"));
+    let required = *REQUIRE.get_or_init(|| crate::config::audit_required());
     let mode = if required { REQUIRED } else { OFF };
     let _first = MODE.compare_exchange(UNKNOWN, mode, Ordering::SeqCst, Ordering::SeqCst);
     required

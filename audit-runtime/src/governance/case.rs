@@ -10,6 +10,7 @@ use crate::journal::{Committed, Layout, Reader};
 use crate::model::cbor::Value;
 use crate::model::{Id, Key, Kind, Record, RunId, StreamId};
 use crate::recorder::pledge::Via;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -21,9 +22,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub fn case_of(path: impl AsRef<Path>, run: RunId) -> Result<Case, Error> {
     let layout = Layout::at(path);
     layout.check()?;
+    Ok(read(&layout, run, by_wall_time())?.case)
+}
+
+/// This moment, as somebody sees it who shares no monotonic clock with the trail.
+fn by_wall_time() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Moment { wall_ns: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), ..Moment::default() };
-    Ok(read(&layout, run, now)?.case)
+    Moment { wall_ns: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX), ..Moment::default() }
 }
 
 /// Reconciles a run from the trail in this directory, by whoever asks: no process of the run needs to live.
@@ -87,46 +92,84 @@ struct Found {
     phase_at: Option<Moment>,
     /// Acknowledgements, each with the latest wall time of its stream so far.
     acks: Vec<(i64, Ack)>,
-    told_by: i64,
+    /// The stream that is being read, and the latest wall time that it has told so far.
+    told_by: (StreamId, i64),
     /// No acknowledgement came by another way than a tracing event.
     by_event: bool,
 }
 
 fn read(layout: &Layout, run: RunId, now: Moment) -> Result<Found, Error> {
-    let case = Case {
-        run,
-        known: Known::Unknown,
-        contracted: false,
-        disabled: false,
-        declared: Vec::new(),
-        acks: Vec::new(),
-        lossy: false,
-        now,
-        extent: Extent::Whole,
-    };
-    let mut found =
-        Found { case, closed: false, phase: None, phase_at: None, acks: Vec::new(), told_by: i64::MIN, by_event: true };
+    let mut found = Found::of(run, now);
     for stream in layout.streams()? {
         let mut committed = Committed::new(Reader::open(layout, stream)?);
-        found.told_by = i64::MIN;
         while let Some(counted) = committed.next()? {
             found.take(stream, counted.seq, &counted.record);
         }
     }
-    // Acknowledgements of several processes are put into one order by wall time; within a stream the sequence decides,
-    // because the time that is compared never decreases there.
-    // A filter may drop an event: where there is nothing else, one that is not there proves nothing.
-    found.case.lossy |= found.by_event && !found.acks.is_empty();
-    found.acks.sort_by_key(|(told_by, _)| *told_by);
-    found.case.acks = std::mem::take(&mut found.acks).into_iter().map(|(_, ack)| ack).collect();
-    Ok(found)
+    Ok(found.in_order())
+}
+
+/// What a reconciliation of each run would look at, in one reading of the whole trail; `other` sees every record.
+pub(super) fn read_all(layout: &Layout, other: &mut dyn FnMut(&Record)) -> Result<Vec<Case>, Error> {
+    layout.check()?;
+    let now = by_wall_time();
+    let mut runs: BTreeMap<RunId, Found> = BTreeMap::new();
+    for stream in layout.streams()? {
+        let mut committed = Committed::new(Reader::open(layout, stream)?);
+        while let Some(counted) = committed.next()? {
+            let header = &counted.record.header;
+            let run = if header.kind == Kind::RunStarted { RunId(Id::new(stream, counted.seq)) } else { header.run };
+            if run != RunId::NONE {
+                let found = runs.entry(run).or_insert_with(|| Found::of(run, now));
+                found.take(stream, counted.seq, &counted.record);
+            }
+            other(&counted.record);
+        }
+    }
+    Ok(runs.into_values().map(|found| found.in_order().case).collect())
+}
+
+impl Found {
+    fn of(run: RunId, now: Moment) -> Found {
+        let case = Case {
+            run,
+            known: Known::Unknown,
+            contracted: false,
+            disabled: false,
+            declared: Vec::new(),
+            acks: Vec::new(),
+            lossy: false,
+            now,
+            extent: Extent::Whole,
+        };
+        Found {
+            case,
+            closed: false,
+            phase: None,
+            phase_at: None,
+            acks: Vec::new(),
+            told_by: (StreamId::default(), i64::MIN),
+            by_event: true,
+        }
+    }
+
+    /// Acknowledgements of several processes are put into one order by wall time; within a stream the sequence decides,
+    /// because the time that is compared never decreases there.
+    fn in_order(mut self) -> Found {
+        // A filter may drop an event: where there is nothing else, one that is not there proves nothing.
+        self.case.lossy |= self.by_event && !self.acks.is_empty();
+        self.acks.sort_by_key(|(told_by, _)| *told_by);
+        self.case.acks = std::mem::take(&mut self.acks).into_iter().map(|(_, ack)| ack).collect();
+        self
+    }
 }
 
 impl Found {
     fn take(&mut self, stream: StreamId, seq: u64, record: &Record) {
         let header = &record.header;
         let id = Id::new(stream, seq);
-        self.told_by = self.told_by.max(header.wall_ns);
+        let before = if self.told_by.0 == stream { self.told_by.1 } else { i64::MIN };
+        self.told_by = (stream, before.max(header.wall_ns));
         let case = &mut self.case;
         if header.kind == Kind::RunStarted && id == case.run.0 {
             case.known = Known::Living.max_with(case.known);
@@ -168,7 +211,7 @@ impl Found {
                     self.by_event &= record.body.text(Key::Via) == Some(Via::Event.name());
                     let place = record.body.text(Key::Location).map(str::to_owned);
                     let ack = Ack { id, run: header.run, subject: subject(record), outcome, at, place };
-                    self.acks.push((self.told_by, ack));
+                    self.acks.push((self.told_by.1, ack));
                 }
             }
             Kind::RunPhase if self.phase_at.is_none_or(|before| at.since(&before) >= 0) => {

@@ -1,9 +1,12 @@
 //! What joins the records of one piece of work to each other and to telemetry.
 
-use super::text::{label, pair};
+use super::text::{label, name, pair};
+use crate::context;
+use crate::error::Error;
 use crate::model::cbor::Value;
 use crate::model::trace::{Rejected, SpanId, TraceId, TraceParent};
-use crate::model::{BodyWriter, Id, Key};
+use crate::model::{BodyWriter, Id, Key, Kind};
+use crate::recorder::{Recorder, Severity};
 
 /// How an entity relates to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +153,28 @@ impl Correlation {
             let links = self.links.iter().map(|(relation, to)| pair(relation.name(), Value::Text(format!("{to:#}"))));
             body.value(Key::Links, &Value::Map(links.collect()));
         }
+    }
+
+    /// Writes that the response went out, so that `audited explain` finds it behind the decision and the action: a status
+    /// as the outside saw it, never its body. On the device when this returns.
+    ///
+    /// # Errors
+    /// Refused when it cannot be recorded.
+    pub fn responded(&self, recorder: &Recorder, status: &str) -> Result<Id, Error> {
+        let place = context::place(recorder.number(), &context::ambient());
+        let mut header = recorder.header(Kind::Note);
+        (header.run, header.parent) = (place.run, place.parent);
+        let mut body = BodyWriter::new();
+        body.text(Key::NoteKind, "response").text(Key::Severity, Severity::Info.name());
+        body.value(Key::Fields, &Value::Map(vec![pair("status", Value::Text(name(status)))]));
+        if let Some(trace) = &self.trace {
+            body.bytes(Key::Trace, trace.bytes());
+        }
+        body.maybe(Key::Tenant, self.tenant.as_deref())
+            .maybe(Key::Session, self.session.as_deref())
+            .maybe(Key::Request, self.request.as_deref())
+            .maybe(Key::Actor, self.actor.as_deref());
+        recorder.point_on_disk(header, &body.finish())
     }
 
     /// The few ids that a late record needs to be found.

@@ -24,6 +24,9 @@
 //! | `start` | a run and its contract begun together, strictly or leniently |
 //! | `case` | the same read back from the trail, and reconciled |
 //! | `answer` | a reconciliation as findings and JSON |
+//! | `watch` | deadlines, watched while the program lives |
+//! | `meter` | what is counted for a metrics recorder, where the feature `metrics` asks for it |
+//! | `metrics` | the same and more, computed from the trail |
 //! | `kernel` | the phases of a run under contract |
 //! | `sweep` | contradictions between decisions and actions, and actions PENDING for too long |
 
@@ -36,6 +39,9 @@ mod decision;
 mod execute;
 mod gate;
 mod kernel;
+#[cfg_attr(not(feature = "metrics"), path = "meter_off.rs")]
+mod meter;
+mod metrics;
 mod payload;
 mod pledge;
 mod profile;
@@ -44,7 +50,9 @@ mod start;
 mod sweep;
 mod text;
 mod timed;
+pub(crate) mod watch;
 
+pub use crate::config::rac_enabled;
 pub use action::{Action, BlockCode, Catalog, Executor, FailureCode, Lookup, Order, is_semver};
 pub use authorization::Authorization;
 pub use case::{case_of, phase_of, reconcile_run};
@@ -53,9 +61,10 @@ pub use decision::{Decision, RuleVerdict, Rules};
 pub use execute::{ActionError, Blocked, Steps};
 pub use gate::{Denial, Gate, Ruling};
 pub use kernel::{Authorized, Created, Ended, Executing, Finalizing, GovernanceCheck, Governed, Phase, Refused, Work};
+pub use metrics::{Metric, Metrics, Sample, metrics_of};
 pub use payload::Limits;
-pub use pledge::rac_enabled;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};
 pub use start::Start;
 pub use sweep::{inconsistencies, sweep_actions};
+pub use watch::Alert;

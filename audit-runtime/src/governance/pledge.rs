@@ -1,7 +1,9 @@
 //! What a run declares and acknowledges, written to the trail: on the device before the caller goes on.
 
 use super::case::{self, reconcile_at};
+use super::meter;
 use super::text::{label, name, pair};
+use crate::config;
 use crate::context;
 use crate::contract::{Contract, Expectation, Extent, Moment, Outcome, Report, Standing, Subject};
 use crate::error::{Code, Error};
@@ -11,16 +13,7 @@ use crate::model::{BodyWriter, Id, Key, Kind, RunId};
 use crate::recorder::pledge::{Place, Via, line_of, told};
 use crate::recorder::{Recorder, Refused};
 use std::panic::Location;
-
-/// Whether `RAC_ENABLED` leaves reconciliation on, which it does unless it says `false`, `0` or `off`. Recording never
-/// depends on it; a run that begins while it is off says so, and its verdict is DISABLED, never PASS.
-#[must_use]
-pub fn rac_enabled() -> bool {
-    let off = |value: std::ffi::OsString| {
-        ["false", "0", "off"].iter().any(|word| value.to_str().is_some_and(|text| text.eq_ignore_ascii_case(word)))
-    };
-    !std::env::var_os("RAC_ENABLED").is_some_and(off)
-}
+use std::time::Instant;
 
 impl Recorder {
     /// Declares a run's contract, one record for all of it. What is declared is never changed afterwards; a contract with
@@ -29,7 +22,7 @@ impl Recorder {
     /// # Errors
     /// Refused when it cannot be recorded, and when the run has declared a contract before.
     pub fn declare(&self, run: RunId, contract: &Contract) -> Result<Id, Error> {
-        self.declare_with(run, contract, rac_enabled())
+        self.declare_with(run, contract, config::rac_enabled())
     }
 
     /// As [`declare`](Self::declare); says itself whether the run is to be reconciled, whatever `RAC_ENABLED` says.
@@ -52,10 +45,17 @@ impl Recorder {
         if contract.is_acked_by_events() {
             body.yes(Key::ByEvents);
         }
+        let since = header.mono_ns;
         let id = self.point_on_disk(header, &body.finish())?;
         let finalising = contract.finalising().and_then(|expectation| told(&expectation.subject).ok());
         let book = books.entry(run).or_default();
-        (book.finalising, book.declared) = (finalising, true);
+        (book.finalising, book.declared, book.disabled) = (finalising, true, !reconciled);
+        drop(books);
+        for expectation in contract.expectations().iter().filter(|_| reconciled) {
+            if let (Ok(subject), Some(within)) = (told(&expectation.subject), expectation.within) {
+                self.0.dues.expect(run, subject, since, within);
+            }
+        }
         Ok(id)
     }
 
@@ -143,7 +143,9 @@ impl Recorder {
             return Err(Error::new(Code::ContractClosed, format!("closing the contract of run {run}")));
         }
         let dropped = self.acks_dropped(run);
+        let began = Instant::now();
         let report = case::reconcile_over(&self.0.layout, run, self.moment(), dropped)?;
+        let took = began.elapsed();
         let mut body = BodyWriter::new();
         let counts = &report.counts;
         let count = |name: &str, n: usize| pair(name, Value::Uint(n as u64));
@@ -169,6 +171,8 @@ impl Recorder {
         if let Some(book) = self.0.books.lock().get_mut(&run) {
             book.over = true;
         }
+        self.0.dues.over(run);
+        meter::reconciled(&report, took);
         Ok(report)
     }
 
@@ -177,7 +181,7 @@ impl Recorder {
         self.0.books.lock().get(&run).map_or(0, |book| book.asked.saturating_sub(book.arrived))
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         let clock = self.clock();
         Moment { stream: self.stream(), mono_ns: clock.mono_ns(), wall_ns: clock.wall_ns() }
     }

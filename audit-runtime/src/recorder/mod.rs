@@ -10,10 +10,12 @@
 //! | `step` | beginning and ending calls, operations, batches |
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
+//! | `due` | what the runs expect, by deadline |
 //! | `recovered` | what opening found and settled |
 //! | `observer` | who is told of acknowledged records |
 
 pub(crate) mod attempt;
+pub(crate) mod due;
 pub(crate) mod entry;
 mod observer;
 mod payload;
@@ -78,6 +80,7 @@ pub(crate) struct Core {
     pub(crate) keep_unmarked: AtomicBool,
     recovered: Mutex<Recovered>,
     pub(crate) books: Mutex<pledge::Books>,
+    pub(crate) dues: Arc<due::Dues>,
     uncontracted: Uncontracted,
     scratch: Option<std::path::PathBuf>,
     pub(crate) payloads: Option<Keeper>,
@@ -142,6 +145,7 @@ impl Recorder {
             keep_unmarked: AtomicBool::new(false),
             recovered: Mutex::new(Recovered::default()),
             books: Mutex::default(),
+            dues: Arc::default(),
             uncontracted: Uncontracted::default(),
             scratch: parts.scratch,
             payloads: parts.payloads,

@@ -2,15 +2,18 @@
 //! tracing event says it. Appended beside an entry's own record, so that both become durable together.
 
 use super::Recorder;
+use crate::config;
 use crate::contract::{Outcome, Subject, Term};
 use crate::error::{Code, Error};
 use crate::journal::{self, Purpose};
 use crate::model::record::Header;
 use crate::model::scrub::{label, message};
 use crate::model::{BodyWriter, Durability, Id, Key, Kind, RunId};
+use crate::seeded;
 use crate::site::Expects;
 use std::collections::BTreeMap;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// Who says that an action happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub(crate) struct Book {
     pub(crate) asked: u64,
     pub(crate) arrived: u64,
     pub(crate) declared: bool,
+    /// Reconciliation is switched off for this run: nothing of it is watched.
+    pub(crate) disabled: bool,
 }
 
 /// What this process knows of each run that has a contract.
@@ -80,6 +85,10 @@ pub(crate) fn told(subject: &Subject) -> Result<Subject, Error> {
 /// The text of `file:line`.
 pub(crate) fn line_of(file: &str, line: u32) -> String {
     format!("{file}:{line}")
+}
+
+fn scrubbed(text: &str) -> String {
+    if seeded::is("unscrubbed_message") { text.to_owned() } else { message(text) }
 }
 
 fn write_subject(body: &mut BodyWriter, subject: &Subject) {
@@ -145,7 +154,14 @@ impl Recorder {
             body.yes(Key::Finalising);
         }
         body.maybe(Key::DeclaredAt, declared_at);
-        self.promise(header, body.finish())
+        let since_ns = header.mono_ns;
+        let beside = self.promise(header, body.finish())?;
+        // A record that does not become durable is not in the trail, and the trail is asked before anybody is alarmed.
+        let disabled = self.0.books.lock().get(&place.run).is_some_and(|book| book.disabled);
+        if let Some(within_ns) = within_ns.filter(|_| !disabled && config::rac_enabled()) {
+            self.0.dues.expect(place.run, subject.clone(), since_ns, Duration::from_nanos(within_ns));
+        }
+        Ok(beside)
     }
 
     /// Appends what became of an action.
@@ -164,13 +180,16 @@ impl Recorder {
             Outcome::Success { result } => {
                 body.text(Key::Result, &label(result.as_str()).unwrap_or_else(|| "(blank)".to_owned()))
             }
-            Outcome::Failure { error } => body.text(Key::Error, &message(error)),
-            Outcome::RolledBack { reason } => body.text(Key::Reason, &message(reason)),
+            Outcome::Failure { error } => body.text(Key::Error, &scrubbed(error)),
+            Outcome::RolledBack { reason } => body.text(Key::Reason, &scrubbed(reason)),
             Outcome::RollbackFailed { reason, error } => {
-                body.text(Key::Reason, &message(reason)).text(Key::Error, &message(error))
+                body.text(Key::Reason, &scrubbed(reason)).text(Key::Error, &scrubbed(error))
             }
         };
         let beside = self.promise(header, body.finish())?;
+        if matches!(outcome, Outcome::Success { .. }) {
+            self.0.dues.met(place.run, subject);
+        }
         if let Some(book) =
             self.0.books.lock().get_mut(&place.run).filter(|book| book.finalising.as_ref() == Some(subject))
         {

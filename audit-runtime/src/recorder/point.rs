@@ -4,6 +4,7 @@ use super::Recorder;
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
 use crate::model::digest::Slot;
+use crate::model::scrub::scrub;
 use crate::model::status::coded;
 use crate::model::{BodyWriter, Durability, Id, Key, Kind, RunId};
 use crate::site::Site;
@@ -95,10 +96,10 @@ pub(crate) fn field_name(name: &str) -> Cow<'_, str> {
     if ours { Cow::Owned(format!("user.{name}")) } else { Cow::Borrowed(name) }
 }
 
-/// Fields of a caller.
+/// Fields of a caller, whose texts are scrubbed already. A name may come from outside as well as a text.
 fn fields(given: &[(&str, &str)]) -> Value {
-    let names: Vec<_> = given.iter().map(|(name, _)| field_name(name)).collect();
-    let pairs: Vec<_> = names.iter().zip(given).map(|(name, (_, text))| (&**name, *text)).collect();
+    let names: Vec<String> = given.iter().map(|(name, _)| field_name(&scrub(name)).into_owned()).collect();
+    let pairs: Vec<_> = names.iter().zip(given).map(|(name, (_, text))| (name.as_str(), *text)).collect();
     text_map(&pairs)
 }
 

@@ -8,6 +8,7 @@ use crate::ledger::{self, Book, Counts, Tally};
 use crate::model::cbor::Value;
 use crate::model::digest::CANONICAL_VERSION;
 use crate::model::record::flag;
+use crate::model::scrub::scrub;
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
 use std::fmt;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub struct Run {
     started_ns: u64,
     ended: bool,
     seat: Option<Lock>,
-    on_end: Option<Box<dyn FnOnce() + Send>>,
+    on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl fmt::Debug for Run {
@@ -143,7 +144,8 @@ impl Recorder {
         header.durability = self.durability(None, Durability::Disk);
         header.status = Status::Running;
         let mut body = BodyWriter::new();
-        body.text(Key::Name, name).uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION));
+        // A name may be put together from what came from outside.
+        body.text(Key::Name, &scrub(name)).uint(Key::CanonicalVersion, u64::from(CANONICAL_VERSION));
         body.maybe(Key::Actor, facts.actor.as_deref());
         if let Some(limit) = self.0.running_timeout {
             body.uint(Key::RunningTimeoutMs, u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
@@ -174,7 +176,7 @@ impl Run {
     }
 
     /// Calls `then` once the run has ended, however it ends.
-    pub(crate) fn on_end(&mut self, then: impl FnOnce() + Send + 'static) {
+    pub(crate) fn on_end(&mut self, then: impl FnOnce() + Send + Sync + 'static) {
         self.on_end = Some(Box::new(then));
     }
 

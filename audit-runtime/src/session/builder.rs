@@ -2,7 +2,10 @@
 
 use super::open;
 use crate::clock::{Clock, SystemClock};
+use crate::config;
 use crate::error::{Code, Error};
+use crate::governance::Alert;
+use crate::governance::watch::Hook;
 use crate::journal::{DiskStorage, Layout, Settings, Storage};
 use crate::model::Durability;
 use crate::payload::{DiskFiles, Files, Keeper, Payloads, Store};
@@ -42,6 +45,8 @@ pub struct Builder {
     pub(super) spool: Option<PathBuf>,
     pub(super) project: bool,
     pub(super) patrol: Duration,
+    pub(super) watch: Duration,
+    pub(super) alert: Option<Hook>,
     pub(super) mirror: Option<PathBuf>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) storage: Option<Arc<dyn Storage>>,
@@ -62,6 +67,8 @@ impl Builder {
             spool: None,
             project: true,
             patrol: Duration::from_secs(30),
+            watch: Duration::from_secs(1),
+            alert: None,
             mirror: None,
             clock: None,
             storage: None,
@@ -149,6 +156,29 @@ impl Builder {
         self
     }
 
+    /// Is called with each alert: a deadline that has passed, a watcher that died. Its record is on the device then. It
+    /// runs on a thread of ours, once for each alert; a panic in it is counted in
+    /// [`Health::observer_drops`](crate::recorder::Health::observer_drops) and does no harm, and while it does not return
+    /// no other deadline is told.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), audit_runtime::Error> {
+    /// let builder = audit_runtime::Builder::new("./audit-trail");
+    /// let recorder = builder.on_alert(|alert| eprintln!("audit: {alert:?}")).open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_alert(mut self, hook: impl Fn(&Alert) + Send + Sync + 'static) -> Builder {
+        self.alert = Some(Hook(Arc::new(hook)));
+        self
+    }
+
+    /// How often the thread that watches deadlines shows that it lives; default 1 s. After two intervals without a sign
+    /// of life somebody is told. Deadlines are met to the millisecond whatever this says.
+    pub fn watch(mut self, every: Duration) -> Builder {
+        self.watch = every;
+        self
+    }
+
     /// Also appends every acknowledged record of this process as one JSON line to this file, in the form of
     /// `audited tail --json`. A convenience for people and log shippers, never evidence: a line that cannot be written is
     /// counted in [`Health::observer_drops`](crate::recorder::Health::observer_drops) and recording goes on.
@@ -191,9 +221,10 @@ impl Builder {
     /// Opens the trail: makes it if need be, settles what dead processes left, begins a stream of our own.
     ///
     /// # Errors
-    /// `AUD0101` to `AUD0110` configuration; `AUD02..` when the first records cannot be written.
+    /// `AUD0101` to `AUD0110` and `AUD0810` configuration; `AUD02..` when the first records cannot be written.
     pub fn open(self) -> Result<Recorder, Error> {
         self.check()?;
+        config::check()?;
         open::open_with(&self)
     }
 
@@ -206,7 +237,7 @@ impl Builder {
         if self.path.is_none() && self.profile == Profile::Production {
             return Err(Error::new(Code::NotDurable, what));
         }
-        if self.settings.ack_timeout.is_zero() || self.settings.sync_interval.is_zero() {
+        if self.settings.ack_timeout.is_zero() || self.settings.sync_interval.is_zero() || self.watch.is_zero() {
             return bad("times must be longer than zero");
         }
         if self.settings.first_segment < 64 * 1024 || self.settings.max_segment < self.settings.first_segment {

@@ -3,6 +3,7 @@
 use super::builder::Builder;
 use super::{mirror, patrol, recovery};
 use crate::error::{Code, Error};
+use crate::governance::watch;
 use crate::journal::owner::{Owner, boot_id, check_locks};
 use crate::journal::spool::Spool;
 use crate::journal::{Journal, Layout};
@@ -94,7 +95,8 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;
     recorder.0.note_recovered(recovered);
-    patrol::start(&recorder, builder);
+    let watch = watch::attach(&recorder, builder.watch, builder.alert.clone());
+    patrol::start(&recorder, builder, watch);
     mirror::start(&recorder, builder);
     Ok(recorder)
 }

@@ -1,8 +1,10 @@
-//! The thread that works beside the program while the trail is open: it keeps the index up to date and settles streams
-//! of processes that die meanwhile. Nothing that is recorded waits for it, and nothing is lost when it fails.
+//! The thread that works beside the program while the trail is open: it keeps the index up to date, settles streams
+//! of processes that die meanwhile, and looks whether whoever watches deadlines lives. Nothing that is recorded waits for
+//! it, and nothing is lost when it fails.
 
 use super::builder::Builder;
 use super::recovery;
+use crate::governance::watch::Watch;
 use crate::index::Projector;
 use crate::recorder::{Core, Recorder};
 use std::path::Path;
@@ -16,8 +18,8 @@ const BUDGET: u64 = 8192;
 /// What such a batch adds to the index and to its log, at most.
 const BATCH_BYTES: u64 = 64 << 20;
 
-pub(super) fn start(recorder: &Recorder, builder: &Builder) {
-    let patrol = Patrol { core: Arc::downgrade(&recorder.0), every: builder.patrol, project: builder.project };
+pub(super) fn start(recorder: &Recorder, builder: &Builder, watch: Arc<Watch>) {
+    let patrol = Patrol { core: Arc::downgrade(&recorder.0), every: builder.patrol, project: builder.project, watch };
     // Without the thread, dead streams wait for the next open and the index for the next question.
     drop(std::thread::Builder::new().name("audit-patrol".to_owned()).spawn(move || patrol.walk()));
 }
@@ -38,6 +40,7 @@ struct Patrol {
     core: Weak<Core>,
     every: Duration,
     project: bool,
+    watch: Arc<Watch>,
 }
 
 impl Patrol {
@@ -60,6 +63,7 @@ impl Patrol {
                     recorder.0.note_recovered(found);
                 }
             }
+            self.watch.look_after(&recorder);
             drop(recorder);
             if self.project {
                 self.catch_up(&mut projector);

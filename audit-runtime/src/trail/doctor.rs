@@ -5,6 +5,7 @@ use rusqlite::Row;
 use super::finding::{Finding, Weight};
 use super::open::Trail;
 use super::text;
+use crate::config::{self, SETTINGS, Word};
 use crate::error::Error;
 use crate::index::json::Json;
 use crate::index::{Access, journal_mode, sqlite_version};
@@ -71,8 +72,24 @@ const STREAMS: &str =
   testkit, not_durable, opened_at, closed_at,
   (SELECT max(torn_bytes) FROM settlements t WHERE t.settled = s.stream) FROM streams s ORDER BY stream";
 
+/// Every setting as the environment of whoever asks has it.
+fn settings(checkup: &mut Checkup) {
+    for setting in SETTINGS {
+        let value = match setting.word() {
+            Word::Silent if setting.default.is_empty() => "(none)".to_owned(),
+            Word::Silent => format!("{} (default)", setting.default),
+            Word::Said(text) => text,
+            Word::Bad => "(cannot be read)".to_owned(),
+        };
+        checkup.fact(setting.name, value);
+    }
+    for (setting, why) in config::faults() {
+        checkup.find("SETTING", Weight::Problem, setting.name, why);
+    }
+}
+
 impl Trail {
-    /// Looks at SQLite, format, streams, index, spool, gaps, space and clocks.
+    /// Looks at SQLite, format, streams, index, spool, gaps, space, clocks, and the settings of the environment.
     ///
     /// # Errors
     /// What SQLite or the journal's files say.
@@ -86,6 +103,7 @@ impl Trail {
         self.payloads_checked(&mut checkup)?;
         self.counted(&mut checkup)?;
         self.disk_checked(&mut checkup);
+        settings(&mut checkup);
         checkup.findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
         Ok(checkup)
     }

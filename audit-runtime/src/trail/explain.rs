@@ -3,18 +3,20 @@
 use rusqlite::Row;
 
 use super::entry::{AT, Entry};
+use super::governed::Join;
 use super::open::Trail;
 use super::tail;
 use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
 use crate::journal::{Reader, owner};
+use crate::model::trace::TraceId;
 use crate::model::{Id, Key, Kind, Record};
 
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// What the id names: `node state`, `run`, `token`, `row`, `record`, `trace`.
+    /// What the id names: `node state`, `run`, `token`, `row`, `record`, `trace`, `session`, `tenant`.
     pub what: &'static str,
     /// The id, whole.
     pub id: String,
@@ -76,17 +78,27 @@ const DETAILS: &str = "SELECT input_slot, output_slot, error_type, error_code, a
   ended_stream || '-' || ended_seq, spooled, recorded, unattributed, trace_id, location, reason FROM node_states s";
 
 impl Trail {
-    /// Explains a node state, a run, a token, a source row, any record, or a trace id of 32 hexadecimal digits.
+    /// Explains a node state, a run, a token, a source row, any record, a trace id (32 hexadecimal digits or a dashed
+    /// UUID), or the name of a session or a tenant. `trace:`, `session:` and `tenant:` say which is meant.
     ///
     /// # Errors
     /// `AUD0601`, `AUD0602`, `AUD0603` for ids that name nothing, too much, or are none; `AUD0301` for an id that our own
     /// records name and that leads nowhere.
     pub fn explain(&self, text: &str) -> Result<Story, Error> {
         let typed = text.trim();
-        if typed.len() == 32 && typed.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return self.explain_trace(&typed.to_ascii_lowercase());
+        if let Some((join, name)) = joined(typed) {
+            return self.explain_joined(join, &name);
         }
-        let id = self.resolve(typed)?;
+        let id = match self.resolve(typed) {
+            Ok(id) => id,
+            // What is no id of ours may be the name of a session or a tenant.
+            Err(error) if matches!(error.code(), Code::BadId | Code::UnknownId) => {
+                let sought = [Join::Session, Join::Tenant];
+                let story = sought.into_iter().find_map(|join| self.explain_joined(join, typed).ok());
+                return story.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         if let Some(entry) = self.entry(id)? {
             return self.explain_entry(id, entry);
         }
@@ -400,39 +412,6 @@ impl Trail {
         Ok(None)
     }
 
-    fn explain_trace(&self, trace: &str) -> Result<Story, Error> {
-        let entries = self.entries("WHERE s.trace_id = ?1 ORDER BY s.opened_at, s.key LIMIT 1000", [trace])?;
-        let runs = self.select_runs("WHERE trace_id = ?1 ORDER BY started_at", [trace])?;
-        let conn = &self.index.store.conn;
-        let sql = "SELECT stream || '-' || seq FROM notes WHERE trace_id = ?1 ORDER BY at LIMIT 1000";
-        let mut statement = self.sql(conn.prepare(sql))?;
-        let notes = self.sql(statement.query_map([trace], |row| row.get::<_, String>(0)))?;
-        let notes: Vec<String> = self.sql(notes.collect())?;
-        let steps = self.steps_of(trace)?;
-        if entries.is_empty() && runs.is_empty() && notes.is_empty() && steps.is_empty() {
-            return Err(Error::new(Code::UnknownId, format!("looking up trace {trace}")));
-        }
-        let mut told = vec![format!(
-            "Trace {trace} joins {}, {} and {} of this trail. A trace id is a correlation, not evidence.",
-            plural(runs.len(), "run", "runs"),
-            plural(entries.len(), "entry", "entries"),
-            plural(notes.len(), "note", "notes")
-        )];
-        told.extend(runs.iter().map(|run| {
-            format!("run {} `{}` {}", self.short_text(&run.id), run.name.as_deref().unwrap_or(""), run.standing())
-        }));
-        told.extend(entries.iter().map(|e| format!("{} `{}` {}", self.short_text(&e.id), e.node_name(), e.status)));
-        told.extend(notes.iter().map(|note| format!("note {}", self.short_text(note))));
-        told.extend(self.told_steps(&steps));
-        let facts = Json::object([
-            ("runs", Json::List(runs.iter().map(super::runs::RunView::json).collect())),
-            ("entries", Json::List(entries.iter().map(Entry::json).collect())),
-            ("notes", notes.into()),
-            ("steps", Json::List(steps.iter().map(super::governed::Step::json).collect())),
-        ]);
-        Ok(Story { what: "trace", id: trace.to_owned(), sentences: told, facts })
-    }
-
     /// Looks a trace id up: ids of the node states that carry it.
     ///
     /// # Errors
@@ -446,6 +425,23 @@ impl Trail {
     }
 }
 
+/// A trace id, or what a prefix names.
+fn joined(typed: &str) -> Option<(Join, String)> {
+    let named = |prefix: &str| typed.strip_prefix(prefix).map(str::trim).filter(|name| !name.is_empty());
+    if let Some(name) = named("session:") {
+        return Some((Join::Session, name.to_owned()));
+    }
+    if let Some(name) = named("tenant:") {
+        return Some((Join::Tenant, name.to_owned()));
+    }
+    let typed = named("trace:").unwrap_or(typed).to_ascii_lowercase();
+    if typed.len() == 32 && typed.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Some((Join::Trace, typed));
+    }
+    let trace = TraceId::parse(&typed).ok()?;
+    Some((Join::Trace, trace.to_string()))
+}
+
 fn digests(details: &Details) -> String {
     let slot = |name: &str, slot: &Option<String>| match slot.as_deref() {
         None => format!("{name} none"),
@@ -455,6 +451,6 @@ fn digests(details: &Details) -> String {
     format!("Digests: {}; {}.{recorded}", slot("input", &details.input), slot("output", &details.output))
 }
 
-fn plural(n: usize, one: &str, many: &str) -> String {
+pub(super) fn plural(n: usize, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
 }

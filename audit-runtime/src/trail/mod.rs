@@ -11,6 +11,7 @@
 //! | `payloads` | which payloads records name, what became of the bytes, what a run can be replayed from |
 //! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
 //! | `overdue` | runs that take longer than they may |
+//! | `levels` | a few numbers of the whole trail |
 //! | `stats` | latencies, the slowest, what never ended |
 //! | `tail` | records as they come |
 //! | `doctor` | whether the parts are in order |
@@ -26,6 +27,7 @@ mod finding;
 mod governed;
 mod journey;
 mod lean;
+mod levels;
 mod open;
 mod overdue;
 mod payloads;
@@ -42,6 +44,7 @@ pub use doctor::Checkup;
 pub use entry::Entry;
 pub use explain::Story;
 pub use finding::{Finding, Weight};
+pub use levels::Levels;
 pub use open::Trail;
 pub use payloads::{Hold, PayloadStanding, PayloadView, PurgePlan, ReplayGrade};
 pub use runs::{Counts, NodeCounts, RunStory, RunView};

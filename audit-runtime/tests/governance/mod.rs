@@ -1,8 +1,12 @@
 //! Gates, actions, correlation, contracts and the phases of a run.
 
 mod action;
+mod bad_input;
 mod contract;
 mod declared;
+mod explain;
 mod gate;
 mod kernel;
+mod metrics;
 mod trail;
+mod watch;

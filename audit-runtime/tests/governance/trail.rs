@@ -54,11 +54,15 @@ impl Trail {
 
     /// A trail whose clock moves only when it is told to.
     pub fn with_clock() -> (Trail, Arc<ManualClock>) {
-        let dir = tempfile::tempdir().expect("a temporary directory");
         let clock = Arc::new(ManualClock::at(1_700_000_000_000_000_000));
-        let builder = Builder::new(dir.path().join("trail")).clock(Arc::clone(&clock) as Arc<dyn Clock>);
-        let recorder = builder.open().expect("a fresh trail opens");
-        (Trail { dir, recorder }, clock)
+        (Trail::built(|builder| builder.clock(Arc::clone(&clock) as Arc<dyn Clock>)), clock)
+    }
+
+    /// A trail with options.
+    pub fn built(options: impl FnOnce(Builder) -> Builder) -> Trail {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let recorder = options(Builder::new(dir.path().join("trail"))).open().expect("a fresh trail opens");
+        Trail { dir, recorder }
     }
 
     /// Closes the stream and opens the trail again.

@@ -141,7 +141,10 @@ pub(crate) fn doctor(checkup: &Checkup) -> Answer {
     let mut page = Page::default();
     for (name, value) in &checkup.facts {
         let value = value.as_text().map_or_else(|| value.to_string(), str::to_owned);
-        page.pieces([(Tone::Dim, format!("{:<24} ", name.replace('_', " "))), (Tone::Plain, value)]);
+        // The name of a setting is its variable's name.
+        let is_setting = name.chars().any(|c| c.is_ascii_uppercase());
+        let name = if is_setting { (*name).to_owned() } else { name.replace('_', " ") };
+        page.pieces([(Tone::Dim, format!("{name:<24} ")), (Tone::Plain, value)]);
     }
     page.gap();
     findings(&mut page, &checkup.findings);

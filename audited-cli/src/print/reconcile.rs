@@ -1,6 +1,7 @@
-//! A run's contract: the scoreboard, and who is amiss.
+//! A run's contract: the scoreboard, and who is amiss; and the numbers of all runs.
 
 use audit_runtime::contract::{Report, Verdict};
+use audit_runtime::governance::Metrics;
 use audit_runtime::trail::Trail;
 
 use super::{findings, grouped};
@@ -32,4 +33,11 @@ pub(crate) fn reconcile(trail: &Trail, report: &Report) -> Answer {
     let amiss = report.findings();
     findings(&mut page, &amiss);
     Answer { items: vec![report.json()], findings: amiss, page }
+}
+
+/// The text is made for a machine: nothing of it is wrapped.
+pub(crate) fn metrics(metrics: &Metrics) -> Answer {
+    let mut page = Page::default();
+    metrics.to_string().lines().for_each(|line| page.plain(line));
+    Answer { items: metrics.json(), page, ..Answer::default() }
 }

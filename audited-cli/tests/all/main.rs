@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `support` | trails to ask, and the program to ask them with |
 //! | `answers` | what each command tells, as text and as JSON, with its exit code |
+//! | `governed` | decisions, actions and settings |
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
 //! | `pages` | the documents say what the code does |
@@ -11,6 +12,7 @@
 //! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
 
 mod answers;
+mod governed;
 mod index;
 mod integrity;
 mod pages;

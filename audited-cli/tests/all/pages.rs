@@ -47,10 +47,13 @@ fn every_command_is_described() {
         "explain",
         "tail",
         "sweep",
+        "reconcile",
         "verify",
         "stats",
+        "metrics",
         "doctor",
         "purge",
+        "surface",
         "index rebuild",
         "index dump",
     ];
@@ -60,4 +63,43 @@ fn every_command_is_described() {
     for command in ["hold add", "hold remove", "hold list"] {
         assert!(page.contains(&format!("`audited {command}")), "docs/cli.md does not describe {command}");
     }
+}
+
+#[test]
+fn every_setting_is_described_with_its_default() {
+    let page = page("cli.md");
+    for setting in audit_runtime::config::SETTINGS {
+        let default = if setting.default.is_empty() { "(none)" } else { setting.default };
+        let row = format!("| `{}` | {default} | {} |", setting.name, setting.meaning);
+        assert!(page.contains(&row), "docs/cli.md lacks {row}");
+    }
+}
+
+/// Commands that a page names in backticks: `audited WORD …`.
+fn commands_in(page: &str) -> Vec<&str> {
+    let code = page.split('`').skip(1).step_by(2);
+    code.filter_map(|code| code.strip_prefix("audited ")).filter_map(|rest| rest.split([' ', '\n']).next()).collect()
+}
+
+/// Which of them the program does not know.
+fn unknown_commands(page: &str) -> Vec<&str> {
+    let knows = |command: &&str| {
+        let asked = super::support::program().args([*command, "--help"]).output().expect("the program runs");
+        asked.status.success()
+    };
+    commands_in(page).into_iter().filter(|command| !knows(command)).collect()
+}
+
+#[test]
+fn every_command_that_the_compliance_page_names_exists() {
+    let page = page("compliance.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && line.contains("**")).collect();
+    for clause in ["CC4.1", "Art. 30", "164.312(b)", "Art. 12"] {
+        assert!(rows.iter().any(|row| row.contains(clause)), "docs/compliance.md lacks {clause}");
+    }
+    for row in &rows {
+        assert!(!commands_in(row).is_empty(), "no command shows it: {row}");
+    }
+    assert_eq!(unknown_commands(&page), Vec::<&str>::new());
+    assert_eq!(unknown_commands("`audited runs` and `audited certify`"), ["certify"]);
 }

@@ -3,6 +3,7 @@
 mod flights;
 mod flights_lab;
 mod governed_run;
+mod governed_service;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -5,15 +5,19 @@
 //! |---|---|
 //! | `say` | what it says to its killer |
 //! | `calls` | the audited functions |
+//! | `watch` | a deadline that passes |
 //! | `work` | many threads at work until they are killed; a fixed script; opening alone |
 //! | `keep` | rows whose payloads are kept, under a file system that fails, and purged |
+//! | `canary` | marked personal data on every way that leads into a trail |
 //! | `fill` | work until there is no room |
 //! | `zoo` | ways to die |
 
 pub mod calls;
+pub mod canary;
 mod fill;
 mod keep;
 pub mod say;
+mod watch;
 mod work;
 mod zoo;
 
@@ -50,6 +54,8 @@ pub fn main() {
         "script" => work::script(&words),
         "settle" => work::settle(&words),
         "crowd" => work::crowd(&words),
+        "canary" => canary::canary(&words),
+        "watch" => watch::watch(&words),
         "fill" => fill::fill(&words),
         "keep" => keep::keep(&words),
         "purge" => keep::purge(&words),

@@ -8,5 +8,7 @@ mod disk;
 mod forked;
 mod held;
 mod killed;
+mod privacy;
 mod recovery;
+mod watcher;
 mod zoo;
