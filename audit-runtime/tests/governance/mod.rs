@@ -7,6 +7,7 @@ mod declared;
 mod explain;
 mod gate;
 mod kernel;
+mod live;
 mod metrics;
 mod trail;
 mod watch;
