@@ -105,6 +105,13 @@ codes! {
     SecondOutcome = "AUD0706" Refused "the token has its outcome" next "end each token once",
     WrongNode = "AUD0707" Refused "a node of this kind cannot do that" next "use a node that is declared with the kind that the call asks for",
     ArtifactDiffers = "AUD0708" Refused "another artifact is registered under this idempotency key" next "give other content another key",
+    RunHeld = "AUD0710" Refused "another process works on the run" next "wait until it has ended; the run's seat is free then",
+    NotResumable = "AUD0711" Refused "a run that stands so is not resumed" next "resume a run that is FAILED, INTERRUPTED or ABANDONED; a success is final",
+    OtherGraph = "AUD0712" Refused "the graph is not the one with which the run was sealed" next "declare the whole graph as it was, or begin a new run",
+    BadCheckpoint = "AUD0713" Refused "the checkpoint is not one from which the run may go on" next "name the run's last checkpoint, or none",
+    RowDiffers = "AUD0714" Refused "the source gives other data under this identity than was recorded" next "give the source as it was, or begin a new run",
+    NotReplayable = "AUD0715" Refused "the row was not stored, and identity and digest do not tell it from others" next "give each row of a source an identity of its own and data that can be digested; begin a new run",
+    WriteInDoubt = "AUD0716" InDoubt "a sink write of this run is in doubt" next "read it back: Landscape::in_doubt; what comes behind it waits",
 
     PayloadNotStored = "AUD0720" Refused "the payload could not be stored, so the record that would name it is refused" next "mend the payload store, or leave this sort of payload out of the policy",
     PayloadMissing = "AUD0721" Integrity "a record names a payload that is not there, and no purge has removed it" next "restore the payload from a copy of the trail; find out who removed it",

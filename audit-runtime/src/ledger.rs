@@ -2,11 +2,17 @@
 //! nothing. Run ends and the shutdown report are decided here, never by asking the index.
 
 mod book;
+mod course;
+mod past;
+mod rows;
 
 pub use book::{Book, Tally};
+pub use course::{Course, Origin};
+pub use past::{BatchPast, CheckpointPast, Fate, Past, Stage, Standing, WritePast};
+pub use rows::{OpenRow, Rows};
 
 use crate::model::lifecycle::{self, By, Entity, Illegal};
-use crate::model::{Exit, RunId, Status};
+use crate::model::{Exit, Id, RunId, Status};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -95,6 +101,23 @@ pub struct Ledger {
     open: SeqMap<u64, OpenEntry>,
     counts: HashMap<(RunId, u32), Counts, BuildHasherDefault<SeqHasher>>,
     books: HashMap<RunId, Book, BuildHasherDefault<SeqHasher>>,
+    /// Pasts of runs that are about to be resumed: their graph is not declared again yet.
+    pasts: HashMap<RunId, Past, BuildHasherDefault<SeqHasher>>,
+}
+
+/// What is known of a row that the source of a resumed run gives again.
+#[derive(Debug)]
+pub enum RowAgain {
+    /// It was never read.
+    New,
+    /// Nothing is left to do for it.
+    Done,
+    /// These tokens of it have no outcome.
+    Open(Vec<(Id, Standing)>),
+    /// Its data is not what was recorded.
+    Differs,
+    /// Several rows have its identity, or it has no digest.
+    Unclear,
 }
 
 /// Why the ledger refuses a terminal.
@@ -181,6 +204,32 @@ impl Ledger {
     /// The book of a run that has a graph.
     pub fn book_mut(&mut self, run: RunId) -> Option<&mut Book> {
         self.books.get_mut(&run)
+    }
+
+    /// Keeps the past of a run until its graph is declared again.
+    pub fn keep_past(&mut self, run: RunId, past: Past) {
+        self.pasts.insert(run, past);
+    }
+
+    /// Gives the past of a run whose graph is not declared again yet.
+    pub fn take_past(&mut self, run: RunId) -> Option<Past> {
+        self.pasts.remove(&run)
+    }
+
+    /// The past of a run whose graph is not declared again yet: nothing was written of its resume.
+    #[must_use]
+    pub fn past(&self, run: RunId) -> Option<&Past> {
+        self.pasts.get(&run)
+    }
+
+    /// Goes on with the book and the counts of a run's earlier processes. What this very process has open from before
+    /// stays open.
+    pub fn go_on(&mut self, run: RunId, book: Book, counts: &Counts) {
+        for ((_, _), left) in self.counts.iter_mut().filter(|((of, _), _)| *of == run) {
+            *left = Counts { opened: left.open(), ..Counts::default() };
+        }
+        self.counts.entry((run, 0)).or_default().add(counts);
+        self.books.insert(run, book);
     }
 
     /// Forgets the counts and the book of a run that has ended.

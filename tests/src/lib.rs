@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod absent;
+pub mod journey;
 pub mod seed;
 pub mod storage;
 pub mod story;

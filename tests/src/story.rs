@@ -40,8 +40,10 @@ impl Entry {
 pub struct Story {
     /// Node states by id.
     pub entries: BTreeMap<Id, Entry>,
-    /// Runs and their ends.
+    /// Runs and their ends: one for each of their processes.
     pub runs: BTreeMap<Id, Vec<Status>>,
+    /// How many times runs were resumed.
+    pub resumes: BTreeMap<Id, usize>,
     /// Terminals whose opening is nowhere.
     pub orphans: Vec<Id>,
     /// Records of other kinds.
@@ -92,6 +94,10 @@ impl Story {
                         story.entries.insert(id, entry);
                     }
                     Kind::RunStarted => drop(story.runs.insert(id, Vec::new())),
+                    Kind::RunResumed => {
+                        *story.resumes.entry(header.subject).or_default() += 1;
+                        story.points.push((id, record));
+                    }
                     Kind::StateClosed | Kind::RunEnded => ends.push((stream, record)),
                     _ => story.points.push((id, record)),
                 }
@@ -256,7 +262,8 @@ pub fn check(trail: &Path, told: &Told) -> Result<(Story, Checked), Vec<String>>
         }
     }
     wrong.extend(story.orphans.iter().map(|id| format!("I4 {id} has a terminal and no opening")));
-    for (id, ends) in story.runs.iter().filter(|(_, ends)| ends.len() != 1) {
+    let processes = |run: &Id| 1 + story.resumes.get(run).copied().unwrap_or(0);
+    for (id, ends) in story.runs.iter().filter(|(id, ends)| ends.len() != processes(id)) {
         wrong.push(format!("I2 run {id} has {} ends", ends.len()));
     }
     let mut by_number: HashMap<u64, Vec<(&Id, &Entry)>> = HashMap::new();

@@ -96,6 +96,7 @@ fn open(site: &'static Site, recorder: &Recorder, place: &Place, inputs: &Inputs
         durability: site.options.durable,
         external: site.options.external,
         token: None,
+        resume: None,
     })
 }
 

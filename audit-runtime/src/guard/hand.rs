@@ -49,6 +49,7 @@ impl Recorder {
             durability: None,
             external: false,
             token: None,
+            resume: None,
         })?;
         self.wait(pending)?;
         Ok(Guard { open: Some((self.clone(), opened)) })

@@ -10,7 +10,8 @@ use rusqlite::{Row, params};
 
 use crate::model::{Id, Status, StreamId};
 
-use super::fold::{End, Opening, Place, RunEnd, RunRow, RunStart, StateRow};
+use super::fold::{End, Opening, Place, RunRow, StateRow};
+use super::runs;
 use super::schema::SEQ_BITS;
 use super::store::{Failure, Sql};
 
@@ -120,10 +121,7 @@ impl Batch {
     pub(super) fn run(&mut self, sql: &Sql<'_>, key: i64, id: Id) -> Result<&mut RunRow, Failure> {
         match self.runs.entry(key) {
             Entry::Occupied(known) => Ok(&mut known.into_mut().1),
-            Entry::Vacant(new) => {
-                let row = sql.one(LOAD_RUN, [key], read_run)?.unwrap_or_default();
-                Ok(&mut new.insert((id, row)).1)
-            }
+            Entry::Vacant(new) => Ok(&mut new.insert((id, runs::load(sql, key)?)).1),
         }
     }
 
@@ -137,7 +135,7 @@ impl Batch {
         let mut runs: Vec<_> = self.runs.drain().collect();
         runs.sort_unstable_by_key(|(key, _)| *key);
         for (key, (id, row)) in &runs {
-            store_run(sql, names, *key, *id, row)?;
+            runs::store(sql, names, *key, *id, row)?;
         }
         Ok(())
     }
@@ -147,14 +145,14 @@ const STORE_STATE: &str =
     "INSERT OR REPLACE INTO node_states(key, run_id, state_id, node_id, attempt, status, exit_kind,
   input_slot, output_slot, opened_stream, opened_seq, opened_at, ended_stream, ended_seq, ended_at, duration_ns,
   context_after, error, error_type, error_code, success_reason, abandon_reason, observer, reason, location, spooled,
-  deferred_stream, deferred_seq, parent, site, trace_id, recorded, unattributed, durability, token_id) VALUES
+  deferred_stream, deferred_seq, parent, site, trace_id, recorded, unattributed, durability, token_id, resume) VALUES
   (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)";
+  ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)";
 
 const LOAD_STATE: &str = "SELECT run_id, node_id, attempt, status, exit_kind, input_slot, output_slot, opened_stream,
   opened_seq, opened_at, ended_stream, ended_seq, ended_at, duration_ns, context_after, error, error_type, error_code,
   success_reason, abandon_reason, observer, reason, location, spooled, deferred_stream, deferred_seq, parent, site,
-  trace_id, recorded, unattributed, durability, token_id FROM node_states WHERE key = ?1";
+  trace_id, recorded, unattributed, durability, token_id, resume FROM node_states WHERE key = ?1";
 
 fn store_state(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &StateRow) -> Result<(), Failure> {
     let (open, end) = (row.opening.as_ref(), row.end.as_ref());
@@ -202,6 +200,7 @@ fn store_state(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &StateRow) -
             open.filter(|o| o.unattributed).map(|_| 1),
             open.map(|o| o.durability),
             open.and_then(|o| o.token).map(|token| names.id(token)),
+            open.and_then(|o| o.resume).map(|resume| names.id(resume)),
         ],
     )?;
     Ok(())
@@ -218,6 +217,7 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StateRow> {
             run,
             parent: id_at(row, 26)?,
             token: id_at(row, 32)?,
+            resume: id_at(row, 33)?,
             node: row.get::<_, Option<String>>(1)?.map(Arc::from),
             site: row.get::<_, Option<u32>>(27)?.unwrap_or(0),
             attempt: row.get(2)?,
@@ -257,97 +257,12 @@ fn read_state(row: &Row<'_>) -> rusqlite::Result<StateRow> {
     Ok(StateRow { opening, deferred: place_at(row, 24)?, end })
 }
 
-const STORE_RUN: &str =
-    "INSERT OR REPLACE INTO runs(key, run_id, name, status, started_stream, started_seq, started_at,
-  ended_stream, ended_seq, ended_at, duration_ns, actor, tenant, session, request, trace_id, fields, input_slot,
-  canonical_version, reason, counts, findings, abandon_reason, observer, error, running_timeout_ms) VALUES
-  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25,
-  ?26)";
-
-const LOAD_RUN: &str = "SELECT name, status, started_stream, started_seq, started_at, ended_stream, ended_seq, ended_at,
-  duration_ns, actor, tenant, session, request, trace_id, fields, input_slot, canonical_version, reason, counts, findings,
-  abandon_reason, observer, error, running_timeout_ms FROM runs WHERE key = ?1";
-
-fn store_run(sql: &Sql<'_>, names: &Names, key: i64, id: Id, row: &RunRow) -> Result<(), Failure> {
-    let (start, end) = (row.start.as_ref(), row.end.as_ref());
-    let begun = |get: fn(&RunStart) -> Option<&String>| start.and_then(get).map(String::as_str);
-    let ended = |get: fn(&RunEnd) -> Option<&String>| end.and_then(get).map(String::as_str);
-    sql.run(
-        STORE_RUN,
-        params![
-            key,
-            names.id(id),
-            begun(|s| s.name.as_ref()),
-            row.status().name(),
-            start.map(|s| names.stream(s.place.0)).as_deref(),
-            start.map(|s| whole(s.place.1)),
-            start.map(|s| s.at),
-            end.map(|e| names.stream(e.place.0)).as_deref(),
-            end.map(|e| whole(e.place.1)),
-            end.map(|e| e.at),
-            end.and_then(|e| e.duration).map(whole),
-            begun(|s| s.actor.as_ref()),
-            begun(|s| s.tenant.as_ref()),
-            begun(|s| s.session.as_ref()),
-            begun(|s| s.request.as_ref()),
-            begun(|s| s.trace.as_ref()),
-            begun(|s| s.fields.as_ref()),
-            begun(|s| s.input.as_ref()),
-            start.and_then(|s| s.canonical).map(whole),
-            ended(|e| e.reason.as_ref()),
-            ended(|e| e.counts.as_ref()),
-            ended(|e| e.findings.as_ref()),
-            ended(|e| e.abandon_reason.as_ref()),
-            ended(|e| e.observer.as_ref()),
-            ended(|e| e.error.as_ref()),
-            start.and_then(|s| s.running_timeout).map(whole),
-        ],
-    )?;
-    Ok(())
-}
-
-fn read_run(row: &Row<'_>) -> rusqlite::Result<RunRow> {
-    let start = match place_at(row, 2)? {
-        None => None,
-        Some(place) => Some(RunStart {
-            place,
-            at: row.get(4)?,
-            name: row.get(0)?,
-            actor: row.get(9)?,
-            tenant: row.get(10)?,
-            session: row.get(11)?,
-            request: row.get(12)?,
-            trace: row.get(13)?,
-            fields: row.get(14)?,
-            input: row.get(15)?,
-            canonical: row.get::<_, Option<i64>>(16)?.map(i64::unsigned_abs),
-            running_timeout: row.get::<_, Option<i64>>(23)?.map(i64::unsigned_abs),
-        }),
-    };
-    let end = match place_at(row, 5)? {
-        None => None,
-        Some(place) => Some(RunEnd {
-            place,
-            at: row.get(7)?,
-            status: status(&row.get::<_, String>(1)?),
-            duration: row.get::<_, Option<i64>>(8)?.map(i64::unsigned_abs),
-            reason: row.get(17)?,
-            counts: row.get(18)?,
-            findings: row.get(19)?,
-            abandon_reason: row.get(20)?,
-            observer: row.get(21)?,
-            error: row.get(22)?,
-        }),
-    };
-    Ok(RunRow { start, end })
-}
-
 /// A number of ours as SQLite holds it; sequences and durations stay far below the limit.
 pub(super) fn whole(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn place_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Place>> {
+pub(super) fn place_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Place>> {
     let stream: Option<String> = row.get(at)?;
     let seq: Option<i64> = row.get(at + 1)?;
     match (stream.map(|text| StreamId::parse(&text)), seq) {
@@ -357,13 +272,13 @@ fn place_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Place>> {
     }
 }
 
-fn id_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Id>> {
+pub(super) fn id_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Id>> {
     let text: Option<String> = row.get(at)?;
     let wrong = || rusqlite::Error::InvalidColumnType(at, "id".into(), rusqlite::types::Type::Text);
     text.map(|text| Id::parse(&text).ok_or_else(wrong)).transpose()
 }
 
-fn status(name: &str) -> Status {
+pub(super) fn status(name: &str) -> Status {
     Status::from_name(name).unwrap_or(Status::None)
 }
 

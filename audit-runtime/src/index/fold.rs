@@ -2,6 +2,7 @@
 //! that is read before its opening waits in the row; of two ends the row holds the one that ranks first, and the other one
 //! is kept beside it as a contradiction. Nothing is dropped, nothing is guessed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::digest::Slot;
@@ -30,6 +31,7 @@ pub(super) struct Opening {
     pub run: Option<Id>,
     pub parent: Option<Id>,
     pub token: Option<Id>,
+    pub resume: Option<Id>,
     pub node: Option<Arc<str>>,
     pub site: u32,
     pub attempt: u32,
@@ -112,6 +114,7 @@ pub(super) fn opening(place: Place, record: &Record, node: Option<Arc<str>>) -> 
         run: run_of(header.run),
         parent: header.parent.some().filter(|parent| Some(*parent) != run_of(header.run)),
         token: body.id(Key::Token),
+        resume: body.id(Key::Resume),
         node: body.text(Key::Node).map(Arc::from).or(node),
         site: header.site,
         attempt: header.attempt,
@@ -149,11 +152,23 @@ pub(super) fn ending(place: Place, record: &Record) -> End {
     }
 }
 
-/// The row of one run.
+/// The row of one run. A run that is resumed has an end for each of its processes; the row shows the last one's.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct RunRow {
     pub start: Option<RunStart>,
-    pub end: Option<RunEnd>,
+    pub resumes: BTreeMap<u32, Resumed>,
+    pub ends: BTreeMap<u32, RunEnd>,
+}
+
+/// What `RUN_RESUMED` states.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Resumed {
+    pub place: Place,
+    pub at: i64,
+    pub prior_status: Option<String>,
+    pub checkpoint: Option<Id>,
+    pub actor: Option<String>,
+    pub redriven: Option<u64>,
 }
 
 /// What `RUN_STARTED` states.
@@ -189,25 +204,65 @@ pub(super) struct RunEnd {
 }
 
 impl RunRow {
-    /// Status as the row shows it.
-    pub(super) fn status(&self) -> Status {
-        self.end.as_ref().map_or(Status::Running, |end| end.status)
+    /// The run's last process, from 0.
+    pub(super) fn attempt(&self) -> u32 {
+        let last = self.resumes.keys().chain(self.ends.keys()).max();
+        last.copied().unwrap_or(0)
     }
 
-    /// Takes an end; the one that does not rank first comes back.
-    pub(super) fn offer(&mut self, run: Id, end: RunEnd) -> Option<RunEnd> {
+    /// The end of its last process.
+    pub(super) fn end(&self) -> Option<&RunEnd> {
+        self.ends.get(&self.attempt())
+    }
+
+    /// Status as the row shows it.
+    pub(super) fn status(&self) -> Status {
+        self.end().map_or(Status::Running, |end| end.status)
+    }
+
+    /// Takes an end; of two ends of one process the one that does not rank first comes back.
+    pub(super) fn offer(&mut self, run: Id, attempt: u32, end: RunEnd) -> Option<RunEnd> {
         let rank = |end: &RunEnd| (end.place.0 != run.stream, end.place);
-        match self.end.take().filter(|standing| standing.place != end.place) {
+        match self.ends.remove(&attempt).filter(|standing| standing.place != end.place) {
             None => {
-                self.end = Some(end);
+                self.ends.insert(attempt, end);
                 None
             }
             Some(standing) => {
                 let (first, second) = if rank(&end) < rank(&standing) { (end, standing) } else { (standing, end) };
-                self.end = Some(first);
+                self.ends.insert(attempt, first);
                 Some(second)
             }
         }
+    }
+
+    /// Takes a resume; of two within one epoch the later one comes back.
+    pub(super) fn resume(&mut self, attempt: u32, resumed: Resumed) -> Option<Resumed> {
+        match self.resumes.remove(&attempt).filter(|standing| standing.place != resumed.place) {
+            None => {
+                self.resumes.insert(attempt, resumed);
+                None
+            }
+            Some(standing) => {
+                let first = resumed.place < standing.place;
+                let (first, second) = if first { (resumed, standing) } else { (standing, resumed) };
+                self.resumes.insert(attempt, first);
+                Some(second)
+            }
+        }
+    }
+}
+
+/// Reads `RUN_RESUMED`.
+pub(super) fn resumed(place: Place, record: &Record) -> Resumed {
+    let body = &record.body;
+    Resumed {
+        place,
+        at: record.header.wall_ns,
+        prior_status: body.text(Key::PriorStatus).map(str::to_owned),
+        checkpoint: body.id(Key::Checkpoint),
+        actor: body.text(Key::Actor).map(str::to_owned),
+        redriven: body.uint(Key::Redriven),
     }
 }
 

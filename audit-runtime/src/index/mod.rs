@@ -11,6 +11,7 @@
 //! | `json` | values as JSON text |
 //! | `fold` | what one record means for the rows: pure, and free of order between streams |
 //! | `batch` | rows that one transaction touches, written once |
+//! | `runs` | the rows of a run, of its resumes and ends |
 //! | `points` | records that become one row each |
 //! | `project` | the projector: one process, under `index.lock` |
 //! | `source` | the journal as the projector reads it: records that count |
@@ -26,6 +27,7 @@ mod payload;
 mod points;
 mod private;
 mod project;
+mod runs;
 mod schema;
 mod source;
 mod store;

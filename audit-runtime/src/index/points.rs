@@ -3,10 +3,10 @@
 
 use rusqlite::ToSql;
 
-use crate::model::{Id, Key, Kind, Record, StreamId};
+use crate::model::{Id, Key, Kind, Record, Status, StreamId};
 
 use super::batch::{Batch, Names, whole};
-use super::fold::{self, End, Place, RunEnd};
+use super::fold::{self, End, Place};
 use super::json::{Json, hex};
 use super::store::{Failure, Sql};
 
@@ -18,6 +18,22 @@ pub(super) struct Target<'t, 'c> {
     pub(super) stream: StreamId,
 }
 
+/// A record that cannot stand beside one that does.
+struct Faulty {
+    place: Place,
+    at: i64,
+    status: Status,
+    duration: Option<u64>,
+    error: Option<String>,
+    reason: Option<String>,
+}
+
+impl Faulty {
+    fn of(place: Place, at: i64, status: Status) -> Faulty {
+        Faulty { place, at, status, duration: None, error: None, reason: None }
+    }
+}
+
 impl Target<'_, '_> {
     /// Projects one record that counts.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), Failure> {
@@ -26,7 +42,7 @@ impl Target<'_, '_> {
         match record.header.kind {
             Kind::StateOpened => self.opened(place, record),
             Kind::StateDeferred | Kind::StateClosed => self.ended(place, record),
-            Kind::RunStarted | Kind::RunEnded => self.run(place, record),
+            Kind::RunStarted | Kind::RunResumed | Kind::RunEnded => self.run(place, record),
             Kind::StreamOpened => self.stream_opened(record),
             Kind::StreamClosed => self.stream_closed(record),
             Kind::StreamSettled => self.settled(place, record),
@@ -72,8 +88,7 @@ impl Target<'_, '_> {
             | Kind::SinkIntent
             | Kind::SinkAnswered
             | Kind::SinkReceipt
-            | Kind::Checkpoint
-            | Kind::RunResumed => self.other(place, record),
+            | Kind::Checkpoint => self.other(place, record),
         }
     }
 
@@ -99,14 +114,25 @@ impl Target<'_, '_> {
         let run = fold::run_subject(self.stream, record);
         let key = self.names.key(self.sql, (run.stream, run.seq))?;
         let row = self.batch.run(self.sql, key, run)?;
-        if record.header.kind == Kind::RunStarted {
-            row.start = Some(fold::run_start(place, record));
-            return Ok(());
+        let attempt = record.header.attempt;
+        match record.header.kind {
+            Kind::RunStarted => row.start = Some(fold::run_start(place, record)),
+            Kind::RunResumed => {
+                if let Some(second) = row.resume(attempt, fold::resumed(place, record)) {
+                    let faulty = Faulty::of(second.place, second.at, Status::Running);
+                    return self.run_contradiction(run, "a second resume within an epoch", &faulty);
+                }
+            }
+            _ => {
+                if let Some(second) = row.offer(run, attempt, fold::run_end(place, record)) {
+                    let reason = second.reason.or(second.abandon_reason);
+                    let faulty = Faulty::of(second.place, second.at, second.status);
+                    let faulty = Faulty { duration: second.duration, error: second.error, reason, ..faulty };
+                    return self.run_contradiction(run, "a second end of a run", &faulty);
+                }
+            }
         }
-        match row.offer(run, fold::run_end(place, record)) {
-            Some(second) => self.run_contradiction(run, &second),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn contradiction(&mut self, subject: Id, second: &End) -> Result<(), Failure> {
@@ -132,7 +158,7 @@ impl Target<'_, '_> {
         )
     }
 
-    fn run_contradiction(&mut self, run: Id, second: &RunEnd) -> Result<(), Failure> {
+    fn run_contradiction(&mut self, run: Id, what: &str, second: &Faulty) -> Result<(), Failure> {
         let key = self.names.key(self.sql, second.place)?;
         let run = self.names.id(run);
         self.put(
@@ -143,13 +169,13 @@ impl Target<'_, '_> {
                 &&*self.names.stream(second.place.0),
                 &whole(second.place.1),
                 &second.at,
-                &"a second end of a run",
+                &what,
                 &run,
                 &run,
                 &second.status.name(),
                 &second.duration.map(whole),
                 &second.error,
-                &second.reason.as_ref().or(second.abandon_reason.as_ref()),
+                &second.reason,
             ],
         )
     }

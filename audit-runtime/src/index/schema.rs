@@ -18,6 +18,8 @@ pub(super) const DUMPED: &[(&str, &str)] = &[
     ("streams", "stream"),
     ("sites", "stream, site"),
     ("runs", "run_id"),
+    ("resumes", "run_id, attempt"),
+    ("run_ends", "run_id, attempt"),
     ("node_states", "state_id"),
     ("notes", "stream, seq"),
     ("evidence", "stream, seq"),
@@ -63,14 +65,21 @@ CREATE TABLE runs(
   started_stream TEXT, started_seq INTEGER, started_at INTEGER, ended_stream TEXT, ended_seq INTEGER, ended_at INTEGER,
   duration_ns INTEGER, actor TEXT, tenant TEXT, session TEXT, request TEXT, trace_id TEXT, fields TEXT, input_slot TEXT,
   canonical_version INTEGER, reason TEXT, counts TEXT, findings TEXT, abandon_reason TEXT, observer TEXT, error TEXT,
-  running_timeout_ms INTEGER);
+  running_timeout_ms INTEGER, attempt INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE resumes(
+  key INTEGER NOT NULL, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, prior_status TEXT, checkpoint TEXT, actor TEXT,
+  redriven INTEGER, at INTEGER, stream TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(key, attempt)) WITHOUT ROWID;
+CREATE TABLE run_ends(
+  key INTEGER NOT NULL, run_id TEXT NOT NULL, attempt INTEGER NOT NULL, status TEXT NOT NULL, at INTEGER,
+  duration_ns INTEGER, reason TEXT, counts TEXT, findings TEXT, abandon_reason TEXT, observer TEXT, error TEXT,
+  stream TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY(key, attempt)) WITHOUT ROWID;
 CREATE TABLE node_states(
   key INTEGER PRIMARY KEY, run_id TEXT, state_id TEXT NOT NULL, token_id TEXT, node_id TEXT, attempt INTEGER,
   status TEXT NOT NULL, exit_kind TEXT, input_slot TEXT, output_slot TEXT, opened_stream TEXT, opened_seq INTEGER,
   opened_at INTEGER, ended_stream TEXT, ended_seq INTEGER, ended_at INTEGER, duration_ns INTEGER, context_after TEXT,
   error TEXT, error_type TEXT, error_code TEXT, success_reason TEXT, abandon_reason TEXT, observer TEXT, reason TEXT,
   location TEXT, spooled INTEGER, deferred_stream TEXT, deferred_seq INTEGER, parent TEXT, site INTEGER, trace_id TEXT,
-  recorded TEXT, unattributed INTEGER, durability TEXT);
+  recorded TEXT, unattributed INTEGER, durability TEXT, resume TEXT);
 CREATE TABLE notes(
   key INTEGER PRIMARY KEY, stream TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER, run_id TEXT, state_id TEXT,
   note_kind TEXT, severity TEXT, message TEXT, fields TEXT, trace_id TEXT, tenant TEXT, session TEXT, request TEXT,

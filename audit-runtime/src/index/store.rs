@@ -224,6 +224,16 @@ impl<'c> Sql<'c> {
     ) -> Result<Option<T>, Failure> {
         self.with(text, |statement| statement.query_row(values, read).optional())
     }
+
+    /// Every row of a query.
+    pub(super) fn all<T>(
+        &self,
+        text: &'static str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Failure> {
+        self.with(text, |statement| statement.query_map(values, read)?.collect())
+    }
 }
 
 /// An empty file that only its owner can read, unless there is one already. SQLite gives its side files the same mode.

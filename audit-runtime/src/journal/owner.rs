@@ -112,6 +112,16 @@ impl Lock {
         }
     }
 
+    /// Leaves a word for people in the lock's file.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn note(&self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        io::Write::write_all(&mut &self.file, text.as_bytes())?;
+        self.file.sync_data()
+    }
+
     /// Gives it back; dropping does the same.
     pub fn release(self) {
         drop(self.file);

@@ -12,12 +12,14 @@ use super::token::{Rejected, Token};
 use super::write::{Fault, ids, slot_of};
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
+use crate::ledger::{BatchPast, Origin};
 use crate::model::digest::{AuditDigest, Scope, Slot};
 use crate::model::graph::{NodeKind, Trigger};
 use crate::model::lifecycle::Entity;
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, Outcome, Status};
 use crate::recorder::{CloseState, OpenState, Opened};
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 /// A batch in DRAFT. Dropped, it is FAILED and its members are FAILURE/unrouted.
 #[must_use = "members of a batch that is dropped are recorded as failed"]
@@ -29,6 +31,11 @@ struct Gathered {
     id: Id,
     attempt: u32,
     members: Vec<Token>,
+    /// Drafted by an earlier process of the run.
+    adopted: bool,
+    /// How old it was when this process took it over.
+    age: Duration,
+    since_ns: u64,
 }
 
 /// A batch that was released and is being worked on.
@@ -93,13 +100,46 @@ impl Landscape {
             .and_then(|()| self.0.recorder.begin(header, &body.finish(), |_| ()))
             .and_then(|id| self.book(DOING, |book| book.opened(id, Entity::Batch)).map(|()| id));
         match written {
-            Ok(id) => Ok(Batch(Some(Box::new(Gathered { land: self.clone(), node, id, attempt, members })))),
+            Ok(id) => Ok(Batch::gathered(self, node, (id, attempt), members, None)),
             Err(error) => Err(Rejected { value: members, error }),
         }
+    }
+
+    /// A batch that an earlier process has left: in DRAFT it is gathered on, otherwise it is tried again.
+    pub(super) fn batch_again(
+        &self,
+        node: Node,
+        id: Id,
+        past: &BatchPast,
+        members: Vec<Token>,
+    ) -> Result<Batch, Error> {
+        let wall_ns = self.0.recorder.clock().wall_ns();
+        let age = Duration::from_nanos(u64::try_from(wall_ns - past.drafted_ns).unwrap_or(0));
+        if past.status == Status::Draft {
+            return Ok(Batch::gathered(self, node, (id, past.attempt), members, Some(age)));
+        }
+        let mut again = self.draft(node, past.attempt + 1, Some(id), members)?;
+        if let Some(batch) = &mut again.0 {
+            batch.age = age;
+        }
+        Ok(again)
     }
 }
 
 impl Batch {
+    /// A batch in DRAFT; an adopted one comes with its age.
+    fn gathered(
+        land: &Landscape,
+        node: Node,
+        (id, attempt): (Id, u32),
+        members: Vec<Token>,
+        adopted: Option<Duration>,
+    ) -> Batch {
+        let (since_ns, land) = (land.0.recorder.clock().mono_ns(), land.clone());
+        let (age, adopted) = (adopted.unwrap_or_default(), adopted.is_some());
+        Batch(Some(Box::new(Gathered { land, node, id, attempt, members, adopted, age, since_ns })))
+    }
+
     /// The batch's id.
     #[must_use]
     pub fn id(&self) -> Id {
@@ -122,6 +162,15 @@ impl Batch {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.0.as_ref().map_or(0, |batch| batch.attempt)
+    }
+
+    /// How long it has gathered, the time before a resume included.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.0.as_ref().map_or(Duration::ZERO, |batch| {
+            let now = batch.land.0.recorder.clock().mono_ns();
+            batch.age + Duration::from_nanos(now.saturating_sub(batch.since_ns))
+        })
     }
 
     /// Takes a token in: its membership and its `buffered` outcome are one record.
@@ -183,7 +232,12 @@ impl Gathered {
         header.subject = self.id;
         let mut body = BodyWriter::new();
         body.text(Key::Trigger, trigger.name()).value(Key::Parents, &ids(self.members.iter().map(Token::id)));
-        self.land.point(header, &body.finish())?;
+        self.land.book(DOING, |_| ())?;
+        match self.adopted {
+            // From here on this process owes the batch its terminal.
+            true => self.land.0.recorder.begin(header, &body.finish(), |_| ())?,
+            false => self.land.point(header, &body.finish())?,
+        };
         let recorder = &self.land.0.recorder;
         let (opened, pending) = recorder.open_state(&OpenState {
             site: None,
@@ -197,6 +251,7 @@ impl Gathered {
             durability: None,
             external: false,
             token: None,
+            resume: if self.adopted { self.land.0.resume } else { None },
         })?;
         recorder.wait(pending)?;
         Ok(opened)
@@ -287,7 +342,7 @@ impl Executing {
             .map(|ord| {
                 let id = Id { ord, ..place };
                 land.book(DOING, |book| book.minted(id, None))?;
-                Ok(Token::new(land, id, Id::NONE, None))
+                Ok(Token::new(land, Origin::Batch, id, Id::NONE, None))
             })
             .collect()
     }
@@ -369,7 +424,8 @@ impl FailedBatch {
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        if let Some(mut batch) = self.0.take() {
+        // Behind the run's end it stays in DRAFT, and whoever resumes the run goes on with it.
+        if let Some(mut batch) = self.0.take().filter(|batch| batch.land.goes_on()) {
             // The failure, if any, is in the recorder's poison slot.
             drop(batch.close(End::Failed { fault: &Fault::of(&"dropped"), give_up: true }));
         }
@@ -378,9 +434,11 @@ impl Drop for Batch {
 
 impl Drop for Executing {
     fn drop(&mut self) {
-        if self.batch.is_some() {
-            // The failure, if any, is in the recorder's poison slot.
-            drop(self.fall(&Fault::of(&"dropped"), Exit::Cancelled, true));
+        if let Some(batch) = &self.batch {
+            // Behind the run's end the members wait for a retry by whoever resumes it. The failure, if any, is in the
+            // recorder's poison slot.
+            let give_up = batch.land.goes_on();
+            drop(self.fall(&Fault::of(&"dropped"), Exit::Cancelled, give_up));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The graph of a run. It is declared whole and sealed by one record before the first row, so that nothing can be routed
 //! where nobody said it may go, and a resume can tell whether it still is the same graph.
 
+use super::resume::Left;
 use crate::error::{Code, Error};
+use crate::ledger::Past;
 use crate::model::cbor::{self, Value};
 use crate::model::digest::{Digest, Scope, digest_bytes};
 use crate::model::graph::{Determinism, NodeKind};
@@ -54,6 +56,12 @@ pub(super) struct Inner {
     nodes: Vec<NodeFacts>,
     edges: Vec<Edge>,
     topology: Digest,
+    /// Which process of the run it serves, from 0.
+    pub(super) attempt: u32,
+    /// The record that says that the run was resumed.
+    pub(super) resume: Option<Id>,
+    /// What earlier processes have left.
+    pub(super) past: Option<Mutex<Left>>,
     /// Artifacts by idempotency key.
     pub(super) artifacts: Mutex<HashMap<String, (Id, Digest, u64)>>,
 }
@@ -87,13 +95,68 @@ impl Pipeline {
         self.edges.push(Edge { from, label: label.to_owned(), to });
     }
 
-    /// Seals the graph: one record, on the device when this returns.
+    /// Seals the graph: one record, on the device when this returns. In a resumed run it is compared with the graph that
+    /// was sealed, the whole of it, and the record that follows says that the run goes on.
     ///
     /// # Errors
     /// `AUD0702` for a name that is blank or stands twice, an edge that stands twice, or a run that has its graph;
-    /// `AUD0701` for a node of another run.
+    /// `AUD0701` for a node of another run; `AUD0712` for a resumed run that was sealed with another graph: nothing is
+    /// written then.
     pub fn seal(self) -> Result<Landscape, Error> {
         self.check()?;
+        let past = self.recorder.0.ledger.lock().take_past(self.run);
+        match past {
+            None => self.seal_new(),
+            Some(past) => self.seal_again(past),
+        }
+    }
+
+    fn seal_new(self) -> Result<Landscape, Error> {
+        let topology = self.write_graph()?;
+        self.recorder.0.ledger.lock().keep_book(self.run);
+        Ok(self.landscape(topology, None))
+    }
+
+    /// The run goes on: first the record that says so, then what earlier processes left to be finished.
+    fn seal_again(self, mut past: Past) -> Result<Landscape, Error> {
+        let topology = topology(&self.lists().0, &self.lists().1);
+        let refused = match &past.graph {
+            Some(sealed) if *sealed != topology => {
+                Err(Error::new(Code::OtherGraph, format!("resuming run {}", self.run)))
+            }
+            _ => self.recorder.announce(self.run, &past),
+        };
+        let resume = match refused {
+            Ok(resume) => resume,
+            Err(error) => {
+                self.recorder.0.ledger.lock().keep_past(self.run, past);
+                return Err(error);
+            }
+        };
+        if past.graph.is_none() {
+            self.write_graph()?;
+        }
+        let number = |name: &str| self.nodes.iter().position(|node| node.name == name).map(|at| at as u32);
+        let book = past.renumber(number);
+        self.recorder.0.ledger.lock().go_on(self.run, book, &past.counts);
+        let land = self.landscape(topology, Some((resume, past)));
+        land.finish_durable()?;
+        Ok(land)
+    }
+
+    fn landscape(self, topology: Digest, resumed: Option<(Id, Past)>) -> Landscape {
+        let Pipeline { recorder, run, nodes, edges } = self;
+        let (mut attempt, mut resume, mut past, mut artifacts) = (0, None, None, HashMap::new());
+        if let Some((id, mut left)) = resumed {
+            (attempt, resume, artifacts) = (left.attempt + 1, Some(id), left.take_artifacts());
+            past = Some(Mutex::new(Left::new(left)));
+        }
+        let artifacts = Mutex::new(artifacts);
+        Landscape(Arc::new(Inner { recorder, run, nodes, edges, topology, attempt, resume, past, artifacts }))
+    }
+
+    /// Nodes and edges as they are recorded.
+    fn lists(&self) -> (Value, Value) {
         let text = |text: &str| Value::Text(text.to_owned());
         let name = |node: &Node| text(&self.nodes[node.at as usize].name);
         let nodes: Vec<Value> = self
@@ -106,7 +169,11 @@ impl Pipeline {
             .iter()
             .map(|edge| Value::Array(vec![name(&edge.from), text(&edge.label), name(&edge.to)]))
             .collect();
-        let (nodes, edges) = (Value::Array(nodes), Value::Array(edges));
+        (Value::Array(nodes), Value::Array(edges))
+    }
+
+    fn write_graph(&self) -> Result<Digest, Error> {
+        let (nodes, edges) = self.lists();
         let topology = topology(&nodes, &edges);
         let mut header = self.recorder.header(Kind::GraphSealed);
         header.run = self.run;
@@ -115,9 +182,7 @@ impl Pipeline {
         let mut body = BodyWriter::new();
         body.value(Key::Nodes, &nodes).value(Key::Edges, &edges).slot(Key::Topology, &topology.clone().into());
         self.recorder.point(header, &body.finish())?;
-        self.recorder.0.ledger.lock().keep_book(self.run);
-        let Pipeline { recorder, run, nodes, edges } = self;
-        Ok(Landscape(Arc::new(Inner { recorder, run, nodes, edges, topology, artifacts: Mutex::default() })))
+        Ok(topology)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -191,6 +256,12 @@ impl Landscape {
 
     pub(super) fn facts(&self, node: Node) -> &NodeFacts {
         &self.0.nodes[node.at as usize]
+    }
+
+    /// The node of this name.
+    pub(super) fn named(&self, name: &str) -> Option<Node> {
+        let at = self.0.nodes.iter().position(|node| node.name == name)?;
+        Some(Node { run: self.0.run, at: at as u32, kind: self.0.nodes[at].kind })
     }
 
     /// A node of this run, of one of these kinds.

@@ -1,9 +1,10 @@
 //! Forks and expansions. One record makes all children and the parent's outcome: before it there is neither, after it
 //! there is both.
 
-use super::token::{Course, Live, Rejected, Token};
+use super::token::{Live, Rejected, Token};
 use super::write::texts;
 use crate::error::{Code, Error};
+use crate::ledger::Origin;
 use crate::model::{BodyWriter, Id, Key, Kind, Outcome, Status};
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -42,7 +43,7 @@ impl Token {
             return Err(Rejected { value: self, error });
         }
         let (parent, group) = self.replace(Kind::TokenForked, N as u32, Some(&branches))?;
-        Ok(std::array::from_fn(|at| parent.child(group, at as u32 + 1, Some(branches[at].to_owned()))))
+        Ok(std::array::from_fn(|at| parent.child(Origin::Branch, group, at as u32 + 1, Some(branches[at].to_owned()))))
     }
 
     /// Replaces the token by `children` new ones.
@@ -52,7 +53,7 @@ impl Token {
     pub fn expand(self, children: NonZeroU32) -> Result<Vec<Token>, Rejected<Token>> {
         let branch = self.branch().map(str::to_owned);
         let (parent, group) = self.replace(Kind::TokenExpanded, children.get(), None)?;
-        Ok((1..=children.get()).map(|ord| parent.child(group, ord, branch.clone())).collect())
+        Ok((1..=children.get()).map(|ord| parent.child(Origin::Child(ord - 1), group, ord, branch.clone())).collect())
     }
 
     fn replace(
@@ -100,14 +101,10 @@ impl Live {
         Ok(group)
     }
 
-    fn child(&self, group: Id, ord: u32, branch: Option<String>) -> Token {
-        let mut token = Token::new(&self.land, Id { ord, ..group }, self.row, branch);
+    fn child(&self, origin: Origin, group: Id, ord: u32, branch: Option<String>) -> Token {
+        let mut token = Token::new(&self.land, origin, Id { ord, ..group }, self.row, branch);
         if let Some(live) = &mut token.0 {
-            live.course = match &self.course {
-                // A copy goes its own way; only what is wrong with the row stays with it.
-                Course::Default | Course::Gate | Course::Joined(_) => Course::Default,
-                wrong => wrong.clone(),
-            };
+            live.course = self.course.inherited();
         }
         token
     }

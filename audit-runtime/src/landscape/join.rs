@@ -14,6 +14,7 @@ use super::token::{Course, Rejected, Token};
 use super::visit::Visit;
 use super::write::{Fault, ids, texts};
 use crate::error::{Code, Error};
+use crate::ledger::{Fate, Origin};
 use crate::model::cbor::{self, Value};
 use crate::model::digest::Slot;
 use crate::model::graph::NodeKind;
@@ -130,6 +131,7 @@ impl Join {
             Ok(branch) => branch,
             Err(error) => return Err(Rejected { value: token, error }),
         };
+        self.learn(&token);
         let visit = token.enter(self.node)?;
         let gone = |error| Rejected { value: Token(None), error };
         if self.over {
@@ -180,6 +182,21 @@ impl Join {
                 Err(Error::new(Code::EmptyGroup, doing()).detail(format!("branch `{branch}` is there already")))
             }
             Some(branch) => Ok(branch.to_owned()),
+        }
+    }
+
+    /// What an earlier process has seen of the other branches: those that ended will not come, and what it has merged
+    /// is over.
+    fn learn(&mut self, token: &Token) {
+        let Some(earlier) = token.0.as_ref().and_then(|live| live.earlier.as_ref()) else { return };
+        for (branch, fate) in earlier.branches.iter().filter(|(branch, _)| self.expected.contains(branch)) {
+            match fate {
+                Fate::Gone if !self.held.iter().any(|held| held.branch == *branch) => {
+                    self.lost.insert(branch.clone());
+                }
+                Fate::Merged => self.over = true,
+                Fate::Gone | Fate::Open | Fate::Replaced => {}
+            }
         }
     }
 
@@ -256,7 +273,7 @@ impl Join {
             book.minted(merged, None);
             parents.iter_mut().filter_map(|parent| parent.0.take()).for_each(|parent| book.ended(parent.id, &outcome));
         })?;
-        let mut token = Token::new(&self.land, merged, row, None);
+        let mut token = Token::new(&self.land, Origin::Merge, merged, row, None);
         if let Some(live) = &mut token.0 {
             live.course = Course::Joined(group);
         }

@@ -12,6 +12,9 @@
 //! | `batch` | tokens gathered and released together |
 //! | `join` | branches that wait for each other at a merge |
 //! | `sink` | writes that are durable by type; receipts, artifacts, checkpoints |
+//! | `resume` | rows, tokens and batches of a run's earlier processes, given back |
+//! | `doubt` | sink writes of earlier processes: finalised, or read back |
+//! | `reread` | a run's past, from the journal |
 //! | `write` | how all of these reach the recorder |
 //!
 //! ```no_run
@@ -36,10 +39,13 @@
 
 mod batch;
 mod call;
+mod doubt;
 mod graph;
 mod group;
 mod join;
 mod operation;
+mod reread;
+mod resume;
 mod sink;
 mod token;
 mod visit;
@@ -47,11 +53,15 @@ mod write;
 
 pub use batch::{Batch, Executing, FailedBatch};
 pub use call::{Call, CallParent};
+pub use doubt::{InDoubt, ReadBack};
 pub use graph::{Landscape, Node, Pipeline};
 pub use join::{Arrival, Join, Policy, WaitOver};
 pub use operation::Operation;
+pub(crate) use reread::past;
+pub use resume::{Again, RowInFlight};
 pub use sink::{Delivered, Durable, Prepared, SinkBatch, SinkFailure, SinkReceipt, Written};
 pub use token::{Rejected, Token};
 pub use visit::Visit;
 
+pub use crate::ledger::Origin;
 pub use crate::model::graph::{CallKind, Determinism, Mode, NodeKind, Trigger};

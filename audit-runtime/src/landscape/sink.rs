@@ -83,11 +83,13 @@ impl<E: Display> fmt::Debug for SinkFailure<E> {
 #[derive(Debug)]
 #[must_use = "a receipt is delivered, so that its tokens have their outcomes"]
 pub struct SinkReceipt {
-    land: Landscape,
-    sink: Node,
-    id: Id,
-    producer: Id,
-    tokens: Vec<Token>,
+    pub(super) land: Landscape,
+    pub(super) sink: Node,
+    pub(super) id: Id,
+    pub(super) key: String,
+    pub(super) content: Digest,
+    pub(super) producer: Id,
+    pub(super) tokens: Vec<Token>,
 }
 
 /// Tokens that have reached a sink: from here a checkpoint may be made.
@@ -155,6 +157,8 @@ impl Landscape {
             .slot(Key::Content, &Slot::Digest(content.clone()))
             .value(Key::States, &ids(visits.iter().map(Visit::id)));
         self.book(DOING, |_| ())?;
+        // What is written behind a write in doubt could overtake it.
+        self.no_doubt_at(sink, DOING)?;
         let id = self.point(header, &body.finish())?;
         self.book(DOING, |book| book.opened(id, Entity::SinkWrite))?;
         Ok(id)
@@ -240,6 +244,7 @@ impl SinkBatch<Durable> {
 
 impl Write {
     fn intend(&mut self) -> Result<(), Error> {
+        self.land.book("writing to a sink", |_| ())?;
         let mut header = self.land.header(Kind::SinkIntent, Status::Intent);
         header.durability = self.land.0.recorder.durability(None, Durability::Disk);
         header.subject = self.id;
@@ -287,7 +292,8 @@ impl Write {
         let producer = self.states.first().copied().unwrap_or(Id::NONE);
         let visits = std::mem::take(&mut self.visits);
         let tokens: Result<Vec<_>, _> = visits.into_iter().map(|visit| visit.completed(&output, None)).collect();
-        Ok(SinkReceipt { land: self.land.clone(), sink: self.sink, id, producer, tokens: tokens? })
+        let (land, key, content) = (self.land.clone(), std::mem::take(&mut self.key), self.content.clone());
+        Ok(SinkReceipt { land, sink: self.sink, id, key, content, producer, tokens: tokens? })
     }
 }
 
@@ -307,6 +313,18 @@ impl SinkReceipt {
     #[must_use]
     pub fn id(&self) -> Id {
         self.id
+    }
+
+    /// What names the write across attempts.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The digest of what was written.
+    #[must_use]
+    pub fn content(&self) -> &Digest {
+        &self.content
     }
 
     /// Registers a durable thing that the write produced. The same key with the same content gives the first one.
@@ -348,19 +366,11 @@ impl SinkReceipt {
         Ok(Delivered { land: self.land.clone(), receipt: self.id, tokens })
     }
 
-    fn outcomes(&mut self) -> Result<(), Error> {
+    pub(super) fn outcomes(&mut self) -> Result<(), Error> {
         let sink = self.land.facts(self.sink).name.clone();
         for mut token in std::mem::take(&mut self.tokens) {
             let Some(mut live) = token.0.take() else { continue };
-            let sink = sink.clone();
-            let outcome = match live.taken_by(self.sink) {
-                Course::Default => Outcome::DefaultFlow { sink },
-                Course::Gate => Outcome::GateRouted { sink },
-                Course::Joined(join) => Outcome::Coalesced { join, sink: Some(sink) },
-                Course::Error(error) => Outcome::OnErrorRouted { sink, error },
-                Course::Fallback(error) => Outcome::SinkFallback { sink, error },
-                Course::Quarantine(error) => Outcome::QuarantinedAtSource { error, sink: Some(sink) },
-            };
+            let outcome = live.taken_by(self.sink).at_sink(sink.clone());
             live.end(&outcome, None, Some(self.id))?;
         }
         Ok(())

@@ -4,7 +4,9 @@
 use super::graph::{Landscape, Node};
 use super::write::{Fault, Taken, scrubbed};
 use crate::error::{Code, Error};
-use crate::model::digest::{AuditDigest, Digest, Scope};
+pub(super) use crate::ledger::Course;
+use crate::ledger::{Fate, Origin};
+use crate::model::digest::{self, AuditDigest, Digest, Scope, Slot};
 use crate::model::graph::NodeKind;
 use crate::model::{BodyWriter, Id, Key, Kind, Outcome, RunId, Status};
 use crate::payload::Sort;
@@ -35,23 +37,23 @@ pub struct Token(pub(super) Option<Box<Live>>);
 /// What is known of a token on its way.
 pub(super) struct Live {
     pub(super) land: Landscape,
+    pub(super) origin: Origin,
     pub(super) id: Id,
     pub(super) row: Id,
     pub(super) branch: Option<String>,
     pub(super) course: Course,
     /// The sink that refused it, and its course before that.
     pub(super) refused: Option<(Node, Course)>,
+    /// What an earlier process has left of it.
+    pub(super) earlier: Option<Earlier>,
 }
 
-/// How a token came where it is: what its outcome at a sink will be called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Course {
-    Default,
-    Gate,
-    Joined(Id),
-    Error(Digest),
-    Fallback(Digest),
-    Quarantine(Digest),
+/// What an earlier process of the run has left of a token.
+pub(super) struct Earlier {
+    /// Nodes that it has left with success.
+    pub(super) completed: Vec<u32>,
+    /// What became of the branches of its fork.
+    pub(super) branches: Vec<(String, Fate)>,
 }
 
 /// What was refused, given back.
@@ -93,8 +95,9 @@ impl fmt::Debug for Token {
 }
 
 impl Landscape {
-    /// Reads a row: one record makes the row, its token, and its completed state at the source. `identity` is what the
-    /// source calls it, a line or a key; the data is digested, never kept.
+    /// Reads a row that nobody has read before: one record makes the row, its token, and its completed state at the
+    /// source. `identity` is what the source calls it, a line or a key; the data is digested, never kept. In a run that may be resumed,
+    /// [`row_again`](Self::row_again) tells rows that were read by an earlier process from new ones.
     ///
     /// # Errors
     /// `AUD0501` for data without a canonical form: see [`quarantine`](Self::quarantine); `AUD0701`, `AUD0707` for a
@@ -124,11 +127,7 @@ impl Landscape {
         self.book(DOING, |_| ())?;
         let taken = self.take_anyhow(Sort::Row, data, DOING)?;
         let mut token = self.read(source, identity, &taken)?;
-        let fault = Fault::of(&error);
-        token.note_error(Id::NONE, &fault)?;
-        if let Some(live) = &mut token.0 {
-            live.course = Course::Quarantine(fault.digest);
-        }
+        token.refused_at_source(&Fault::of(&error))?;
         Ok(token)
     }
 
@@ -145,19 +144,34 @@ impl Landscape {
             book.row();
             book.minted(id, None);
         })?;
-        Ok(Token::new(self, id, row, None))
+        Ok(Token::new(self, Origin::Row, id, row, None))
+    }
+}
+
+/// The digest of what a source refuses, or the reason why it has none.
+pub(super) fn slot_or_why(data: &dyn AuditDigest) -> Slot {
+    match digest::catching(|| digest::digest_value(Scope::Payload, None, data)) {
+        Ok(digest) => Slot::from(digest),
+        Err((refusal, _)) => Slot::from(Err(refusal)),
     }
 }
 
 impl Token {
-    pub(super) fn new(land: &Landscape, id: Id, row: Id, branch: Option<String>) -> Token {
-        Token(Some(Box::new(Live { land: land.clone(), id, row, branch, course: Course::Default, refused: None })))
+    pub(super) fn new(land: &Landscape, origin: Origin, id: Id, row: Id, branch: Option<String>) -> Token {
+        let (land, course) = (land.clone(), Course::Default);
+        Token(Some(Box::new(Live { land, origin, id, row, branch, course, refused: None, earlier: None })))
     }
 
     /// The token's id.
     #[must_use]
     pub fn id(&self) -> Id {
         self.0.as_ref().map_or(Id::NONE, |live| live.id)
+    }
+
+    /// What it was made by.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.0.as_ref().map_or(Origin::Row, |live| live.origin)
     }
 
     /// The row that it is an instance of; none where rows were gathered.
@@ -218,6 +232,19 @@ impl Token {
                 Err(Rejected { value: self, error: error.detail("its row was not quarantined") })
             }
         }
+    }
+
+    /// Its source refuses it: an error record, once.
+    pub(super) fn refused_at_source(&mut self, fault: &Fault) -> Result<(), Error> {
+        let told = self.0.as_ref().is_some_and(|live| matches!(live.course, Course::Quarantine(_)));
+        if told {
+            return Ok(());
+        }
+        self.note_error(Id::NONE, fault)?;
+        if let Some(live) = &mut self.0 {
+            live.course = Course::Quarantine(fault.digest.clone());
+        }
+        Ok(())
     }
 
     pub(super) fn finish(mut self, outcome: Outcome, text: Option<&str>) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use crate::model::graph::{CallKind, Determinism, Mode, NodeKind};
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, Status};
 use crate::payload::Sort;
 use crate::recorder::{CloseState, OpenState, Opened};
+use crate::seeded;
 use std::fmt::{self, Display};
 
 /// A token at a node. It ends by [`complete`](Visit::complete) or [`fail`](Visit::fail), which give the token back;
@@ -103,6 +104,7 @@ impl Token {
             // A sink's write has an opening of its own on the device before it begins.
             external: outside && node.kind != NodeKind::Sink,
             token: Some(live.id),
+            resume: live.earlier.as_ref().and(land.0.resume).filter(|_| !seeded::is("resume_unmarked")),
         })?;
         recorder.wait(pending)?;
         land.book(&doing, |book| book.visited(live.id, node.at))?;

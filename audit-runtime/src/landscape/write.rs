@@ -134,11 +134,17 @@ impl Landscape {
         recorder.point(header, body).map(|seq| Id::new(recorder.stream(), seq))
     }
 
-    /// The run's book; a run that has ended has none.
+    /// The run's book; a run that has ended has none, and one that was resumed has another.
     pub(super) fn book<R>(&self, doing: &str, ask: impl FnOnce(&mut Book) -> R) -> Result<R, Error> {
-        match self.0.recorder.0.ledger.lock().book_mut(self.0.run) {
+        let mut ledger = self.0.recorder.0.ledger.lock();
+        match ledger.book_mut(self.0.run).filter(|book| book.kept_by() == self.0.attempt) {
             Some(book) => Ok(ask(book)),
             None => Err(Error::new(Code::UnknownEntity, doing).detail(format!("run {} has ended", self.0.run))),
         }
+    }
+
+    /// Whether the run still goes on under this landscape: behind its end nothing more is said of its tokens.
+    pub(super) fn goes_on(&self) -> bool {
+        self.book("", |_| ()).is_ok()
     }
 }

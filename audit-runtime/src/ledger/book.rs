@@ -42,9 +42,28 @@ pub struct Book {
     unproven: Ids<Id>,
     open: Ids<Entity>,
     tally: Tally,
+    /// Which process of the run keeps it, from 0.
+    attempt: u32,
 }
 
 impl Book {
+    /// Which process of the run keeps it, from 0.
+    #[must_use]
+    pub fn kept_by(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Another process keeps it from here on.
+    pub fn drive(&mut self, attempt: u32) {
+        self.attempt = attempt;
+    }
+
+    /// The nodes have other numbers from here on.
+    pub fn renumber(&mut self, new: impl Fn(u32) -> u32) {
+        let visits = self.live.values_mut().flat_map(|live| live.visits.iter_mut());
+        visits.for_each(|(node, _)| *node = new(*node));
+    }
+
     /// A source row was read.
     pub fn row(&mut self) {
         self.tally.rows += 1;

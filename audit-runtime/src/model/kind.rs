@@ -174,6 +174,8 @@ keys! {
     First = 69 "first" Uint,
     /// Refers to another entity.
     Ref = 70 "ref" Id,
+    /// The resume under which a token that was in flight is driven again.
+    Resume = 71 "resume" Id,
     /// A travelling instance of a row.
     Token = 100 "token" Id,
     /// A source record.
@@ -244,6 +246,8 @@ keys! {
     Redriven = 133 "redriven" Uint,
     /// Last checkpoint of a resumed run.
     Checkpoint = 134 "checkpoint" Id,
+    /// What reading back has found of a write in doubt: applied, not_applied.
+    ReadBack = 140 "read_back" Text,
     /// Bytes of this digest stand in the payload store.
     Payload = 150 "payload" Slot,
     /// What the program keeps payloads of.
@@ -409,7 +413,7 @@ kinds! {
     /// Another process works on the run.
     RunJoined = 18 "RUN_JOINED" [] [Actor],
     /// An audited body is about to run.
-    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind, Token],
+    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind, Token, Resume],
     /// The node state was handed over.
     StateDeferred = 33 "STATE_DEFERRED" [] [ContextAfter, Reason],
     /// The node state's only terminal.
@@ -451,7 +455,7 @@ kinds! {
     /// The write begins: from here on its effect may have happened.
     SinkIntent = 80 "SINK_INTENT" [] [],
     /// What came of the attempt: RETURNED, ERROR.
-    SinkAnswered = 81 "SINK_ANSWERED" [] [Error, ErrorDigest],
+    SinkAnswered = 81 "SINK_ANSWERED" [] [Error, ErrorDigest, ReadBack],
     /// The write is durable.
     SinkReceipt = 82 "SINK_RECEIPT" [Sink, IdempotencyKey, Content, States] [],
     /// A durable thing that a sink produced.

@@ -38,6 +38,8 @@ pub(crate) struct OpenState<'a> {
     pub(crate) external: bool,
     /// The token that visits.
     pub(crate) token: Option<Id>,
+    /// The resume that drives it again.
+    pub(crate) resume: Option<Id>,
 }
 
 /// An entry that has begun.
@@ -161,8 +163,10 @@ impl Recorder {
             if open.unattributed {
                 body.yes(Key::Unattributed);
             }
-            if let Some(token) = open.token {
-                body.id(Key::Token, token);
+            for (key, id) in [(Key::Token, open.token), (Key::Resume, open.resume)] {
+                if let Some(id) = id {
+                    body.id(key, id);
+                }
             }
         };
         with_body(fill, |body| {

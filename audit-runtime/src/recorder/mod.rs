@@ -11,6 +11,7 @@
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
 //! | `due` | what the runs expect, by deadline |
+//! | `resume` | the seat of a run that another process goes on with, and the record that says so |
 //! | `recovered` | what opening found and settled |
 //! | `observer` | who is told of acknowledged records |
 
@@ -22,6 +23,7 @@ mod payload;
 pub(crate) mod pledge;
 mod point;
 mod recovered;
+mod resume;
 mod run;
 mod sites;
 mod step;
@@ -86,6 +88,7 @@ pub(crate) struct Core {
     pub(crate) payloads: Option<Keeper>,
     /// Stands in every run's first record.
     pub(crate) running_timeout: Option<Duration>,
+    actor: Option<String>,
 }
 
 impl Drop for Core {
@@ -108,6 +111,7 @@ pub(crate) struct Parts {
     pub(crate) scratch: Option<std::path::PathBuf>,
     pub(crate) payloads: Option<Keeper>,
     pub(crate) running_timeout: Option<Duration>,
+    pub(crate) actor: Option<String>,
 }
 
 /// How a recorder is doing.
@@ -150,6 +154,7 @@ impl Recorder {
             scratch: parts.scratch,
             payloads: parts.payloads,
             running_timeout: parts.running_timeout,
+            actor: parts.actor,
         }))
     }
 

@@ -25,6 +25,8 @@ pub struct Run {
     recorder: Recorder,
     id: RunId,
     name: String,
+    /// Which process of the run this is, from 0.
+    attempt: u32,
     started_ns: u64,
     ended: bool,
     seat: Option<Lock>,
@@ -157,12 +159,19 @@ impl Recorder {
         let seat = Lock::share(&self.0.layout.run_lock(id)).ok().flatten();
         self.0.journal.wait(pending)?;
         self.0.observers.tell(&header, &body, self.stream());
-        let started_ns = header.mono_ns;
-        Ok(Run { recorder: self.clone(), id, name: name.to_owned(), started_ns, ended: false, seat, on_end: None })
+        let mut run = Run::new(self, id, name, 0, seat);
+        run.started_ns = header.mono_ns;
+        Ok(run)
     }
 }
 
 impl Run {
+    pub(super) fn new(recorder: &Recorder, id: RunId, name: &str, attempt: u32, seat: Option<Lock>) -> Run {
+        let (recorder, name) = (recorder.clone(), name.to_owned());
+        let started_ns = recorder.clock().mono_ns();
+        Run { recorder, id, name, attempt, started_ns, ended: false, seat, on_end: None }
+    }
+
     /// The run's id.
     #[must_use]
     pub fn id(&self) -> RunId {
@@ -208,6 +217,9 @@ impl Run {
     /// `AUD0404` while work of the run is open: the run comes back, still RUNNING. In doubt when the record cannot be
     /// written.
     pub fn finish(mut self) -> Result<RunSummary, Unfinished> {
+        if let Err(error) = self.declared("finishing") {
+            return Err(Unfinished { run: self, error });
+        }
         let summary = self.summary();
         let unfinished = self.recorder.0.ledger.lock().book(self.id).map_or(0, Book::unfinished);
         let open = summary.total().open() + unfinished;
@@ -238,10 +250,20 @@ impl Run {
     }
 
     fn end_as(mut self, status: Status, reason: &str) -> Result<RunSummary, Error> {
+        self.declared("ending")?;
         let summary = self.summary_as(status, self.counts());
         let reason = crate::model::scrub::scrub_error_text(reason);
         self.end(Some(&reason), &summary)?;
         Ok(summary)
+    }
+
+    /// A resumed run has begun again once its graph is declared again; until then nothing is written of it.
+    fn declared(&self, doing: &str) -> Result<(), Error> {
+        match self.recorder.0.ledger.lock().past(self.id) {
+            None => Ok(()),
+            Some(_) => Err(Error::new(Code::RunHasOpenWork, format!("{doing} run {}", self.id))
+                .detail("it is resumed, and its graph is not declared again")),
+        }
     }
 
     fn end(&mut self, reason: Option<&str>, summary: &RunSummary) -> Result<(), Error> {
@@ -254,6 +276,7 @@ impl Run {
         header.exit = if status == Status::Failed { Exit::Errored } else { Exit::Returned };
         header.run = self.id;
         header.subject = self.id.0;
+        header.attempt = self.attempt;
         header.duration_ns = header.mono_ns.saturating_sub(self.started_ns);
         let mut body = BodyWriter::new();
         let (tally, findings) = match recorder.0.ledger.lock().book(self.id) {
@@ -268,11 +291,7 @@ impl Run {
         let journal = &recorder.0.journal;
         let written = recorder.append(&mut header, &body, Purpose::Terminal).and_then(|pending| journal.wait(pending));
         recorder.0.ledger.lock().forget(self.id);
-        if let Some(then) = self.on_end.take() {
-            then();
-        }
-        // Released behind the terminal: who finds the seat free finds the end too.
-        drop(self.seat.take());
+        self.vacate();
         match written {
             Ok(()) => {
                 recorder.0.observers.tell(&header, &body, recorder.stream());
@@ -284,6 +303,16 @@ impl Run {
                 Err(recorder.spool_terminal(header, &body, format!("ending run {}", self.id), failure))
             }
         }
+    }
+}
+
+impl Run {
+    /// Leaves the seat behind the terminal: who finds it free finds the end too.
+    fn vacate(&mut self) {
+        if let Some(then) = self.on_end.take() {
+            then();
+        }
+        drop(self.seat.take());
     }
 }
 
@@ -310,7 +339,10 @@ fn counts_value(total: &Counts, tally: Option<Tally>) -> Value {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if !self.ended && self.recorder.0.journal.is_ours() {
+        // A resume that was given up before its graph was declared again leaves the run as it was.
+        if self.recorder.0.ledger.lock().take_past(self.id).is_some() {
+            self.vacate();
+        } else if !self.ended && self.recorder.0.journal.is_ours() {
             let summary = self.summary_as(Status::Failed, self.counts());
             // The failure is in the poison slot; a drop has nobody to tell.
             drop(self.end(Some("unfinished"), &summary));

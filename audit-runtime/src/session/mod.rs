@@ -7,6 +7,7 @@
 //! | `recovery` | what dead processes left open is closed as ABANDONED |
 //! | `leftovers` | what a killed open leaves beside the streams |
 //! | `install` | a recorder for the whole process |
+//! | `resume` | going on with a run that another process has left |
 //! | `mirror` | acknowledged records as JSON lines in a file, for people and log shippers |
 //! | `patrol` | the thread that looks for dead streams while we live |
 
@@ -17,6 +18,7 @@ mod mirror;
 mod open;
 mod patrol;
 mod recovery;
+mod resume;
 
 pub use builder::{Builder, Profile};
 pub use install::Installed;

@@ -91,6 +91,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
         scratch,
         payloads,
         running_timeout: builder.running_timeout,
+        actor: builder.actor.clone(),
     });
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;

@@ -42,10 +42,13 @@ fn closing(kind: Kind) -> bool {
 }
 
 /// What a stream holds, as far as recovery cares.
+#[derive(Default)]
 struct Scan {
     end: End,
     root: [u8; 32],
     open: SeqMap<u64, Header>,
+    /// What another process began and this one took over: a resumed run, a batch that it released.
+    adopted: BTreeMap<Id, Header>,
     settled: Vec<StreamId>,
     closed: bool,
 }
@@ -123,7 +126,7 @@ pub(super) fn recover(recorder: &Recorder) -> Result<Recovered, Error> {
         } else if let Some(Tear::SegmentVersion(..)) = scan.end.tear {
             let why = scan.end.tear.as_ref().map(Tear::to_string).unwrap_or_default();
             found.unreadable.push((*stream, why));
-        } else if scan.closed && scan.open.is_empty() && scan.end.tear.is_none() {
+        } else if scan.closed && scan.open.is_empty() && scan.adopted.is_empty() && scan.end.tear.is_none() {
             if may_mark {
                 drop(mark_ended(layout, *stream, "closed"));
             }
@@ -168,8 +171,7 @@ fn dead_lock(layout: &Layout, stream: StreamId) -> Option<Dead> {
 fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
     let mut reader = Reader::open(layout, stream)?;
     let mut tree = TreeAhead::new();
-    let mut scan =
-        Scan { end: End::default(), root: [0; 32], open: SeqMap::default(), settled: Vec::new(), closed: false };
+    let mut scan = Scan::default();
     let mut group: Vec<Header> = Vec::new();
     while let Some(frame) = reader.next()? {
         tree.push(frame.bytes)?;
@@ -204,15 +206,36 @@ fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
 impl Scan {
     fn take(&mut self, stream: StreamId, header: &Header) {
         self.closed = header.kind == Kind::StreamClosed;
+        let subject = header.subject;
         if opening(header.kind).is_some() {
             self.open.insert(header.seq, *header);
+        } else if header.kind == Kind::RunResumed || (header.kind == Kind::BatchExecuting && subject.stream != stream) {
+            self.adopted.insert(subject, *header);
         } else if matches!(header.kind, Kind::StateDeferred | Kind::BatchExecuting) {
-            if let Some(open) = self.open.get_mut(&header.subject.seq) {
+            if let Some(open) = self.open.get_mut(&subject.seq) {
                 open.status = header.status;
             }
-        } else if closing(header.kind) && header.subject.stream == stream {
-            self.open.remove(&header.subject.seq);
+        } else if closing(header.kind) && header.flags & flag::GROUPED == 0 && self.adopted.remove(&subject).is_some() {
+            // A run may come back to the process that began it: its first end is in `open`.
+        } else if closing(header.kind) && subject.stream == stream {
+            self.open.remove(&subject.seq);
         }
+    }
+
+    /// Everything that is open, innermost first, runs behind what they own: its id, the record that opened it here, how
+    /// it is closed.
+    fn left_open(&self, stream: StreamId) -> Vec<(Id, &Header, Kind, Entity)> {
+        let own = self.open.values().filter_map(|header| {
+            let (_, close, entity) = opening(header.kind)?;
+            Some((Id::new(stream, header.seq), header, *close, *entity))
+        });
+        let adopted = self.adopted.iter().map(|(id, header)| match header.kind {
+            Kind::RunResumed => (*id, header, Kind::RunEnded, Entity::Run),
+            _ => (*id, header, Kind::BatchClosed, Entity::Batch),
+        });
+        let mut open: Vec<_> = own.chain(adopted).collect();
+        open.sort_unstable_by_key(|(_, header, ..)| std::cmp::Reverse(header.seq));
+        open
     }
 }
 
@@ -238,25 +261,20 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
     };
     let mut spooled = spooled(recorder, stream)?;
     let mut first = None;
-    let mut open: Vec<&Header> = scan.open.values().collect();
-    // Innermost first, runs behind what they own.
-    open.sort_unstable_by_key(|header| std::cmp::Reverse(header.seq));
-    for opened in open {
-        let id = Id::new(stream, opened.seq);
-        let Some((_, close, entity)) = opening(opened.kind) else { continue };
-        let seq = match spooled.remove(&opened.seq).filter(|r| may(*entity, opened.status, r.header.status)) {
+    for (id, opened, close, entity) in scan.left_open(stream) {
+        let seq = match spooled.remove(&id).filter(|r| may(entity, opened.status, r.header.status)) {
             Some(terminal) => {
                 report.placed += 1;
                 place(recorder, &terminal)?
             }
             // A batch in DRAFT outlives its process: whoever resumes the run goes on with it.
-            None if !may(*entity, opened.status, Status::Abandoned) => continue,
+            None if !may(entity, opened.status, Status::Abandoned) => continue,
             None => {
                 match entity {
                     Entity::Run => report.runs.push(crate::RunId(id)),
                     _ => report.abandoned += 1,
                 }
-                abandon(recorder, id, *close, opened, &reason, &observer)?
+                abandon(recorder, id, close, opened, &reason, &observer)?
             }
         };
         first.get_or_insert(seq);
@@ -274,18 +292,18 @@ fn may(entity: Entity, from: Status, to: Status) -> bool {
     lifecycle::step(entity, Some(from), to, By::Recovery).is_ok()
 }
 
-/// Spooled terminals of a stream by the sequence of what they close; the first one counts.
-fn spooled(recorder: &Recorder, stream: StreamId) -> Result<BTreeMap<u64, Spooled>, Error> {
+/// Spooled terminals of a stream by what they close; the first one counts.
+fn spooled(recorder: &Recorder, stream: StreamId) -> Result<BTreeMap<Id, Spooled>, Error> {
     let records = recorder
         .0
         .spool
         .read(stream)
         .map_err(|cause| Error::io(Code::CannotOpen, format!("reading the spool of stream {stream}"), cause))?;
-    let mut by_seq = BTreeMap::new();
+    let mut by_subject = BTreeMap::new();
     for (header, body) in records {
-        by_seq.entry(header.subject.seq).or_insert(Spooled { header, body });
+        by_subject.entry(header.subject).or_insert(Spooled { header, body });
     }
-    Ok(by_seq)
+    Ok(by_subject)
 }
 
 struct Spooled {

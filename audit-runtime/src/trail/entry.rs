@@ -36,10 +36,12 @@ pub struct Entry {
     pub place: Option<String>,
     /// The annotated function.
     pub function: Option<String>,
+    /// The resume that drives its token again.
+    pub resume: Option<String>,
 }
 
 pub(super) const SELECT: &str = "SELECT s.state_id, s.run_id, s.node_id, s.attempt, s.status, s.exit_kind, s.opened_at,
-  s.ended_at, s.duration_ns, s.parent, s.error, t.file || ':' || t.line, t.function
+  s.ended_at, s.duration_ns, s.parent, s.error, t.file || ':' || t.line, t.function, s.resume
   FROM node_states s LEFT JOIN sites t ON t.key = (SELECT n FROM streams WHERE stream = s.opened_stream) << 41 | s.site";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -57,6 +59,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Entry> {
         error: row.get(10)?,
         place: row.get(11)?,
         function: row.get(12)?,
+        resume: row.get(13)?,
     })
 }
 
@@ -78,6 +81,7 @@ impl Entry {
             ("error", self.error.clone().into()),
             ("place", self.place.clone().into()),
             ("function", self.function.clone().into()),
+            ("resume", self.resume.clone().into()),
         ])
     }
 

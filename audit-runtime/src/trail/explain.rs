@@ -5,6 +5,7 @@ use rusqlite::Row;
 use super::entry::{AT, Entry};
 use super::governed::Join;
 use super::open::Trail;
+use super::runs::ResumeView;
 use super::tail;
 use super::text;
 use crate::error::{Code, Error};
@@ -161,6 +162,9 @@ impl Trail {
             0 => String::new(),
             n => format!(", attempt {n}"),
         };
+        let again = entry.resume.as_deref().map_or_else(String::new, |resume| {
+            format!(" It was driven again by the resume {}.", self.short_text(resume))
+        });
         let place = entry.place.as_deref().map_or_else(String::new, |place| format!(" at {place}"));
         let run = match &entry.run {
             Some(run) => format!(" in run {}{}", self.short_text(run), self.run_name(run)),
@@ -169,7 +173,7 @@ impl Trail {
         let when = text::time(entry.opened_at.unwrap_or_default());
         let lost = if details.unattributed { " It carried no context: who called it is unknown." } else { "" };
         format!(
-            "{} is one entry of `{}`{place}{attempt},{run}. It began {when}, written by {}.{lost}",
+            "{} is one entry of `{}`{place}{attempt},{run}. It began {when}, written by {}.{again}{lost}",
             self.short(id),
             entry.node_name(),
             self.writer(id)
@@ -342,6 +346,7 @@ impl Trail {
             }
             (status, _) => format!("It ended {status}{took}{reason}."),
         });
+        told.extend(story.resumes.iter().map(|resume| self.resumed(resume)));
         let counts = &view.counts;
         told.push(format!(
             "{}: {} completed, {} failed, {} abandoned, {} open.",
@@ -356,6 +361,22 @@ impl Trail {
             format!("{} `{}` {}: {error}", self.short_text(&entry.id), entry.node_name(), entry.status)
         }));
         Ok(Story { what: "run", id: view.id.clone(), sentences: told, facts: story.json() })
+    }
+
+    /// One resume of a run, in a sentence.
+    fn resumed(&self, resume: &ResumeView) -> String {
+        let by = resume.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+        let behind = resume.checkpoint.as_deref().map_or_else(
+            || "without a checkpoint".to_owned(),
+            |checkpoint| format!("its last checkpoint was {}", self.short_text(checkpoint)),
+        );
+        format!(
+            "It was {} and was resumed {}{by} ({}): {} driven again, {behind}.",
+            resume.prior_status.as_deref().unwrap_or("left"),
+            text::time(resume.at),
+            self.short_text(&resume.id),
+            plural(resume.redriven.unwrap_or(0) as usize, "token", "tokens"),
+        )
     }
 
     fn explain_record(&self, id: Id) -> Result<Story, Error> {

@@ -171,13 +171,17 @@ impl Trail {
         for entry in self.entries(condition, [token])? {
             let took = entry.duration_ns.map_or_else(String::new, |ns| format!(" after {}", text::duration(ns)));
             let attempt = entry.attempt.filter(|n| *n > 0).map_or_else(String::new, |n| format!(", attempt {n}"));
+            let again = entry
+                .resume
+                .as_deref()
+                .map_or_else(String::new, |resume| format!(", driven again by the resume {}", self.short_text(resume)));
             let error = entry.error.as_deref().map_or_else(String::new, |error| format!(": {error}"));
             let ended = match entry.status.as_str() {
                 "ABANDONED" => "ABANDONED, outcome unknown",
                 status => status,
             };
             let (id, node) = (self.short_text(&entry.id), entry.node_name());
-            told.push(format!("At `{node}` ({id}{attempt}): {ended}{took}{error}."));
+            told.push(format!("At `{node}` ({id}{attempt}{again}): {ended}{took}{error}."));
             let calls = "SELECT kind, endpoint, status, duration_ns, error FROM calls
               WHERE run_id IS ?2 AND state_id = ?1 ORDER BY ordinal";
             for [kind, endpoint, status, ns, error] in self.rows_with::<5>(calls, &[Some(&entry.id), run])? {

@@ -17,6 +17,7 @@
 //! | `doctor` | whether the parts are in order |
 //! | `finding` | what is not as it should be |
 //! | `verify` | frames, sequence, tree, lifecycle: the journal alone |
+//! | `run_steps` | the life of runs across the streams of their processes |
 //! | `lean` | the load check without an allocation |
 //! | `text` | times and durations for people |
 
@@ -32,6 +33,7 @@ mod open;
 mod overdue;
 mod payloads;
 mod rules;
+mod run_steps;
 mod runs;
 mod stats;
 mod sweep;
@@ -47,7 +49,7 @@ pub use finding::{Finding, Weight};
 pub use levels::Levels;
 pub use open::Trail;
 pub use payloads::{Hold, PayloadStanding, PayloadView, PurgePlan, ReplayGrade};
-pub use runs::{Counts, NodeCounts, RunStory, RunView};
+pub use runs::{Counts, NodeCounts, ResumeView, RunStory, RunView};
 pub use stats::{Latency, Stats};
 pub use sweep::Sweep;
 pub use tail::{Tail, Told, record_json};

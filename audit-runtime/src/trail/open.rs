@@ -116,8 +116,8 @@ impl Trail {
     }
 
     /// Whether a process still works on the run.
-    pub(super) fn run_lives(&self, run: Id) -> bool {
-        owner::is_held(&self.layout.run_lock(RunId(run))) || owner::is_alive(&self.layout, run.stream)
+    pub(super) fn run_lives(&self, run: Id, resumed: bool) -> bool {
+        owner::is_held(&self.layout.run_lock(RunId(run))) || (!resumed && owner::is_alive(&self.layout, run.stream))
     }
 
     pub(super) fn sql<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {

@@ -35,8 +35,29 @@ pub struct RunView {
     pub reason: Option<String>,
     /// How long it may take, where its program has said so.
     pub running_timeout: Option<Duration>,
+    /// How many times it was resumed.
+    pub resumes: u32,
     /// What became of its entries.
     pub counts: Counts,
+}
+
+/// One resume of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResumeView {
+    /// Its record.
+    pub id: String,
+    /// Its number, from 1.
+    pub attempt: u32,
+    /// Status of the run before it.
+    pub prior_status: Option<String>,
+    /// Last checkpoint of the run.
+    pub checkpoint: Option<String>,
+    /// Who.
+    pub actor: Option<String>,
+    /// How many tokens it drove again.
+    pub redriven: Option<u64>,
+    /// Wall time, ns.
+    pub at: i64,
 }
 
 /// What became of entries.
@@ -106,6 +127,8 @@ pub struct NodeCounts {
 pub struct RunStory {
     /// The run.
     pub run: RunView,
+    /// Its resumes, in order.
+    pub resumes: Vec<ResumeView>,
     /// Its nodes, in the order of their first entries.
     pub nodes: Vec<NodeCounts>,
     /// Its first entries in order of opening, at most as many as were asked for.
@@ -140,7 +163,24 @@ impl RunView {
             ("duration_ns", self.duration_ns.into()),
             ("actor", self.actor.clone().into()),
             ("reason", self.reason.clone().into()),
+            ("resumes", u64::from(self.resumes).into()),
             ("counts", self.counts.json()),
+        ])
+    }
+}
+
+impl ResumeView {
+    /// The resume as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        Json::object([
+            ("id", self.id.as_str().into()),
+            ("attempt", u64::from(self.attempt).into()),
+            ("prior_status", self.prior_status.clone().into()),
+            ("checkpoint", self.checkpoint.clone().into()),
+            ("actor", self.actor.clone().into()),
+            ("redriven", self.redriven.into()),
+            ("at", text::time(self.at).into()),
         ])
     }
 }
@@ -151,6 +191,7 @@ impl RunStory {
     pub fn json(&self) -> Json {
         let Json::Object(mut members) = self.run.json() else { return Json::Null };
         let node = |n: &NodeCounts| Json::object([("node", n.node.as_str().into()), ("counts", n.counts.json())]);
+        members.push(("resumed".into(), Json::List(self.resumes.iter().map(ResumeView::json).collect())));
         members.push(("nodes".into(), Json::List(self.nodes.iter().map(node).collect())));
         members.push(("entries".into(), Json::List(self.entries.iter().map(Entry::json).collect())));
         members.push(("failures".into(), Json::List(self.failures.iter().map(Entry::json).collect())));
@@ -160,7 +201,10 @@ impl RunStory {
 }
 
 const SELECT: &str = "SELECT run_id, name, status, started_at, ended_at, duration_ns, actor,
-  coalesce(reason, abandon_reason, error), running_timeout_ms FROM runs";
+  coalesce(reason, abandon_reason, error), running_timeout_ms, (SELECT count(*) FROM resumes r WHERE r.key = runs.key) FROM runs";
+
+const RESUMES: &str = "SELECT stream || '-' || seq, attempt, prior_status, checkpoint, actor, redriven, at FROM resumes
+  WHERE run_id = ?1 ORDER BY attempt";
 
 impl Trail {
     /// Every run, oldest first.
@@ -192,12 +236,33 @@ impl Trail {
             )
         };
         Ok(RunStory {
+            resumes: self.resumes(&id)?,
             nodes,
             replay: self.replay_grade(run)?,
             entries: self.entries(&first(""), (&id, limit))?,
             failures: self.entries(&first("AND status IN ('FAILED', 'ABANDONED')"), (&id, limit.min(10)))?,
             run: view,
         })
+    }
+
+    /// The resumes of a run, in order.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn resumes(&self, run: &str) -> Result<Vec<ResumeView>, Error> {
+        let mut statement = self.sql(self.index.store.conn.prepare(RESUMES))?;
+        let rows = self.sql(statement.query_map([run], |row| {
+            Ok(ResumeView {
+                id: row.get(0)?,
+                attempt: row.get(1)?,
+                prior_status: row.get(2)?,
+                checkpoint: row.get(3)?,
+                actor: row.get(4)?,
+                redriven: row.get::<_, Option<i64>>(5)?.map(i64::unsigned_abs),
+                at: row.get(6)?,
+            })
+        }))?;
+        self.sql(rows.collect())
     }
 
     /// One run without its counts.
@@ -239,7 +304,8 @@ impl Trail {
         let rows = self.sql(statement.query_map(values, read))?;
         let mut runs: Vec<RunView> = self.sql(rows.collect())?;
         for run in runs.iter_mut().filter(|run| run.status == "RUNNING") {
-            run.lives = Id::parse(&run.id).map(|id| self.run_lives(id));
+            // A resumed run lives with whoever holds its seat; one that was not, with the process that began it.
+            run.lives = Id::parse(&run.id).map(|id| self.run_lives(id, run.resumes > 0));
         }
         Ok(runs)
     }
@@ -278,6 +344,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<RunView> {
         actor: row.get(6)?,
         reason: row.get(7)?,
         running_timeout: row.get::<_, Option<i64>>(8)?.map(|ms| Duration::from_millis(ms.unsigned_abs())),
+        resumes: row.get(9)?,
         counts: Counts::default(),
     })
 }

@@ -7,6 +7,7 @@ use std::fs;
 
 use super::finding::{Finding, Weight};
 use super::lean;
+use super::run_steps::{RunStep, run_faults};
 use crate::error::Error;
 use crate::index::json::{Json, hex};
 use crate::journal::tree::Tree;
@@ -186,6 +187,7 @@ struct Scan {
     /// Status of what each record opened, by sequence; 0 for records that open nothing.
     status: Vec<u8>,
     foreign: Vec<Foreign>,
+    runs: Vec<RunStep>,
     closed: Option<Stated>,
     /// Root and place before the closing record.
     before_close: Option<([u8; 32], u32, u64)>,
@@ -247,6 +249,7 @@ impl Verifier<'_> {
             unknown: 0,
             status: Vec::new(),
             foreign: Vec::new(),
+            runs: Vec::new(),
             closed: None,
             before_close: None,
             settles: Vec::new(),
@@ -334,8 +337,9 @@ impl Verifier<'_> {
         let (entity, opens) = match header.kind {
             Kind::StateOpened => (Entity::NodeState, true),
             Kind::StateDeferred | Kind::StateClosed => (Entity::NodeState, false),
-            Kind::RunStarted => (Entity::Run, true),
-            Kind::RunEnded => (Entity::Run, false),
+            Kind::RunStarted | Kind::RunResumed | Kind::RunEnded => {
+                return scan.runs.extend(RunStep::of(Id::new(scan.stream, header.seq), header));
+            }
             Kind::ActionPending => (Entity::Action, true),
             Kind::ActionClosed => (Entity::Action, false),
             Kind::CallOpened => (Entity::Call, true),
@@ -350,7 +354,7 @@ impl Verifier<'_> {
             scan.status[header.seq as usize] = header.status.code();
             return;
         }
-        let subject = if entity == Entity::Run { header.run.0 } else { header.subject };
+        let subject = header.subject;
         let place = Id::new(scan.stream, header.seq);
         if subject.stream != scan.stream {
             scan.foreign.push(Foreign { subject, entity, status: header.status, place });
@@ -454,7 +458,10 @@ impl Verifier<'_> {
     fn across(&mut self, scans: &[Scan]) {
         let mut status: HashMap<StreamId, Vec<u8>> =
             scans.iter().map(|scan| (scan.stream, scan.status.clone())).collect();
-        for end in scans.iter().flat_map(|scan| &scan.foreign) {
+        let mut ends: Vec<&Foreign> = scans.iter().flat_map(|scan| &scan.foreign).collect();
+        // A batch may be released in one stream and closed in another one.
+        ends.sort_by_key(|end| end.status != Status::Executing);
+        for end in ends {
             let at = end.subject.seq as usize;
             let told = match status.get_mut(&end.subject.stream).and_then(|stream| stream.get_mut(at)) {
                 Some(stands) => walk(end.entity, stands, end.status).map_err(|why| format!("{} {why}", end.subject)),
@@ -463,6 +470,10 @@ impl Verifier<'_> {
             if let Err(message) = told {
                 self.bad("LIFECYCLE", end.place.stream, end.place.seq, message);
             }
+        }
+        let steps = scans.iter().flat_map(|scan| scan.runs.iter().copied()).collect();
+        for (place, message) in run_faults(steps) {
+            self.bad("LIFECYCLE", place.stream, place.seq, message);
         }
     }
 }

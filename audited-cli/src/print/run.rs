@@ -44,6 +44,12 @@ fn head(page: &mut Page, trail: &Trail, story: &RunStory) {
         let actor = run.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
         page.line(Tone::Dim, format!("begun {}{actor}", time(at)));
     }
+    for resume in &story.resumes {
+        let prior = resume.prior_status.as_deref().unwrap_or("left");
+        let actor = resume.actor.as_deref().map_or_else(String::new, |actor| format!(" by {actor}"));
+        let tokens = resume.redriven.unwrap_or(0);
+        page.line(Tone::Dim, format!("resumed {}{actor}, was {prior}, {tokens} tokens driven again", time(resume.at)));
+    }
     if let Some(reason) = &run.reason {
         page.wrapped(&format!("reason: {reason}"), "", "  ");
     }

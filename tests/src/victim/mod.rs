@@ -9,6 +9,7 @@
 //! | `work` | many threads at work until they are killed; a fixed script; opening alone |
 //! | `keep` | rows whose payloads are kept, under a file system that fails, and purged |
 //! | `canary` | marked personal data on every way that leads into a trail |
+//! | `pipeline` | a run of the landscape that is killed and resumed until it has ended |
 //! | `fill` | work until there is no room |
 //! | `zoo` | ways to die |
 
@@ -16,6 +17,7 @@ pub mod calls;
 pub mod canary;
 mod fill;
 mod keep;
+pub mod pipeline;
 pub mod say;
 mod watch;
 mod work;
@@ -57,6 +59,7 @@ pub fn main() {
         "crowd" => work::crowd(&words),
         "canary" => canary::canary(&words),
         "watch" => watch::watch(&words),
+        "pipeline" => pipeline::pipeline(&words),
         "fill" => fill::fill(&words),
         "keep" => keep::keep(&words),
         "purge" => keep::purge(&words),

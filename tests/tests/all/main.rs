@@ -10,5 +10,6 @@ mod held;
 mod killed;
 mod privacy;
 mod recovery;
+mod resumed;
 mod watcher;
 mod zoo;

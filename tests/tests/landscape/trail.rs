@@ -1,10 +1,10 @@
 //! A pipeline in a fresh trail, and what the trail says of it afterwards.
 
 use audit_runtime::journal::{Committed, Layout, Reader};
-use audit_runtime::landscape::{Determinism, Landscape, Node, NodeKind, Token};
+use audit_runtime::landscape::{Determinism, Landscape, Node, NodeKind, Pipeline, Token};
 use audit_runtime::model::{Key, Kind, Outcome, Record};
 use audit_runtime::trail::Trail;
-use audit_runtime::{Builder, Id, Recorder, Run, Status};
+use audit_runtime::{Builder, Error, Id, Recorder, Run, RunId, Status};
 
 /// A sealed pipeline: source → gate → (clean | agg) → out, with an error sink and a merge.
 pub struct Lab {
@@ -56,6 +56,25 @@ impl Lab {
     /// A run with its graph, in any trail.
     pub fn begin_in(recorder: &Recorder) -> (Run, Landscape, Nodes) {
         let run = recorder.begin_run("rows").expect("a run begins");
+        let (land, nodes) = Lab::declare(&run).expect("a sound graph is sealed");
+        (run, land, nodes)
+    }
+
+    /// The run again, in this process, with its graph.
+    pub fn resume(&self, run: RunId) -> (Run, Landscape, Nodes) {
+        let run = self.recorder.resume_run(run).expect("the run is resumed");
+        let (land, nodes) = Lab::declare(&run).expect("the same graph");
+        (run, land, nodes)
+    }
+
+    /// Declares the pipeline and seals it.
+    pub fn declare(run: &Run) -> Result<(Landscape, Nodes), Error> {
+        let (graph, nodes) = Lab::graph(run);
+        Ok((graph.seal()?, nodes))
+    }
+
+    /// Declares the pipeline.
+    pub fn graph(run: &Run) -> (Pipeline, Nodes) {
         let mut graph = run.pipeline();
         let nodes = Nodes {
             source: graph.node("rows.csv", NodeKind::Source, Determinism::IoRead),
@@ -71,8 +90,7 @@ impl Lab {
         graph.edge(nodes.gate, "out", nodes.out);
         graph.edge(nodes.clean, "continue", nodes.out);
         graph.edge(nodes.clean, "error", nodes.bad);
-        let land = graph.seal().expect("a sound graph is sealed");
-        (run, land, nodes)
+        (graph, nodes)
     }
 
     /// Every record that counts, in order of stream and sequence, as it stands on disk.

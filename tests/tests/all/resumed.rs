@@ -1,0 +1,173 @@
+//! A pipeline that is killed between any two of its records, and resumed until it has ended, comes to what it comes to
+//! when nobody disturbs it.
+
+use crate::child::{Ended, Victim, fast_place};
+use audit_runtime::trail::Trail;
+use std::collections::BTreeMap;
+use std::path::Path;
+use workspace_tests::journey::{self, Journey, Marks};
+use workspace_tests::seed::Seed;
+use workspace_tests::story::{Told, check};
+use workspace_tests::victim::pipeline::{LOG, ROWS};
+
+/// What the sinks hold, and how often each file was written.
+type Files = (BTreeMap<String, Vec<u8>>, BTreeMap<String, usize>);
+
+fn files(trail: &Path) -> Files {
+    let (mut held, mut written) = (BTreeMap::new(), BTreeMap::new());
+    for entry in std::fs::read_dir(trail.with_extension("files")).into_iter().flatten().flatten() {
+        let (name, bytes) = (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap());
+        if name == LOG {
+            for key in String::from_utf8(bytes).unwrap().lines() {
+                *written.entry(key.to_owned()).or_default() += 1;
+            }
+        } else {
+            held.insert(name, bytes);
+        }
+    }
+    (held, written)
+}
+
+fn pipeline(victim: &Victim, trail: &Path, at: u64) -> Ended {
+    victim.run(&["pipeline", &trail.to_string_lossy(), &at.to_string()])
+}
+
+fn finished(ended: &Ended) -> bool {
+    ended.status.success() && ended.said.ends_with("F\n")
+}
+
+/// How many things happen in an undisturbed run, and what it comes to.
+fn undisturbed() -> (u64, Journey, Files) {
+    let (_dir, trail) = fast_place();
+    let ended = pipeline(&Victim::plain(), &trail, 0);
+    assert!(finished(&ended), "{:?}: {}", ended.status, ended.said);
+    let (journey, marks) = looked_at(&trail).unwrap();
+    assert_eq!((marks.resumes, marks.again), (0, 0));
+    assert_eq!((journey.rows.len(), journey.groups), (ROWS as usize + 1, [2, 1, 2, 1]), "{journey:#?}");
+    let said = ended.said.lines().find_map(|line| line.strip_prefix("N "));
+    (said.and_then(|n| n.parse().ok()).expect("how much happened"), journey, files(&trail))
+}
+
+/// What the trail says, once everything in it has been checked: invariants, sweep, marks.
+fn looked_at(trail: &Path) -> Result<(Journey, Marks), String> {
+    check(trail, &Told::default()).map_err(|wrong| wrong.join("; "))?;
+    let (journey, marks) = journey::read(trail)?;
+    if !marks.wrong.is_empty() {
+        return Err(marks.wrong.join("; "));
+    }
+    let swept = Trail::scan(trail).and_then(|trail| trail.sweep(None)).map_err(|error| error.to_string())?;
+    match swept.findings.as_slice() {
+        [] => Ok((journey, marks)),
+        found => Err(format!("the sweep finds {found:?}")),
+    }
+}
+
+/// Kills the pipeline at each of these, one process after the other, and lets a last one end it.
+fn killed_at(victim: &Victim, kills: &[u64], (whole, wrote): (&Journey, &Files)) -> Result<Marks, String> {
+    let (_dir, trail) = fast_place();
+    for at in kills {
+        let ended = pipeline(victim, &trail, *at);
+        if finished(&ended) {
+            break;
+        }
+        if ended.status.code().is_some() {
+            return Err(format!("not killed but ended: {:?} {}", ended.status, ended.said));
+        }
+    }
+    if !journey::read(&trail).is_ok_and(|(journey, _)| journey.end.0 == whole.end.0) {
+        let ended = pipeline(victim, &trail, 0);
+        if !finished(&ended) {
+            return Err(format!("the last process: {:?} {}", ended.status, ended.said));
+        }
+    }
+    let (journey, marks) = looked_at(&trail)?;
+    if journey != *whole {
+        return Err(format!("{journey:#?} is not {whole:#?}"));
+    }
+    let files = files(&trail);
+    if files != *wrote {
+        return Err(format!("{files:#?} is not {wrote:#?}"));
+    }
+    Ok(marks)
+}
+
+#[test]
+fn j5_j6_l27_l28_l34_l35_l36_killed_at_every_record_and_resumed_it_comes_to_the_same() {
+    let (happens, journey, files) = undisturbed();
+    let (mut resumes, mut again) = (0, 0);
+    for at in 1..=happens {
+        let marks = killed_at(&Victim::plain(), &[at], (&journey, &files));
+        let marks = marks.unwrap_or_else(|wrong| panic!("killed at {at} of {happens}: {wrong}"));
+        resumes += marks.resumes;
+        again += marks.again;
+    }
+    println!("{happens} kills, {resumes} resumes, {again} visits driven again");
+    assert!(resumes as u64 > happens / 2 && again as u64 > happens / 4, "{resumes} resumes, {again} visits");
+}
+
+#[test]
+fn j5_killed_again_while_it_is_resumed_it_comes_to_the_same() {
+    let (happens, journey, files) = undisturbed();
+    let mut seed = Seed(workspace_tests::seed::from_environment());
+    println!("AUDIT_SEED={}", seed.0);
+    let mut resumes = 0;
+    for _ in 0..40 {
+        let kills: Vec<u64> = (0..4).map(|_| 1 + seed.below(happens / 2)).collect();
+        let marks = killed_at(&Victim::plain(), &kills, (&journey, &files));
+        resumes += marks.unwrap_or_else(|wrong| panic!("killed at {kills:?}: {wrong}")).resumes;
+    }
+    assert!(resumes > 80, "{resumes} resumes");
+}
+
+/// Two processes go on with one run at one instant; how many of them got its seat.
+fn two_resumers(victim: &Victim) -> (usize, Result<(Journey, Marks), String>) {
+    let (_dir, trail) = fast_place();
+    let path = trail.to_string_lossy().into_owned();
+    drop(pipeline(victim, &trail, 40));
+    let running = [(); 2].map(|()| victim.start(&["pipeline", &path, "0", "held"]));
+    let seats = running.iter().filter(|running| running.ready()).count();
+    let refused = running.map(crate::child::Running::ended).into_iter().filter(|ended| !finished(ended));
+    let refused: Vec<Ended> = refused.collect();
+    if seats == 1 {
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].said.starts_with("E AUD0710"), "{}", refused[0].said);
+    }
+    (seats, looked_at(&trail))
+}
+
+#[test]
+fn l29_of_two_processes_that_resume_one_run_one_wins() {
+    let (seats, looked) = two_resumers(&Victim::plain());
+    let (journey, marks) = looked.unwrap();
+    assert_eq!((seats, marks.resumes, journey.end.0.as_str()), (1, 1, "COMPLETED_WITH_FAILURES"));
+}
+
+#[test]
+fn a_second_resumer_that_is_admitted_is_caught() {
+    let (seats, looked) = two_resumers(&Victim::with_bug("second_resumer_admitted"));
+    assert_eq!(seats, 2);
+    looked.expect_err("two resumes within one epoch");
+}
+
+/// Some kill shows the bug.
+fn kills_find(bug: &str) {
+    let (happens, journey, files) = undisturbed();
+    let victim = Victim::with_bug(bug);
+    let found = (1..=happens).rev().step_by(3).find_map(|at| killed_at(&victim, &[at], (&journey, &files)).err());
+    assert!(found.is_some(), "{bug} was not found");
+}
+
+#[test]
+fn a_resume_that_drives_what_is_done_is_caught() {
+    kills_find("resume_redrives_done");
+}
+
+#[test]
+fn a_resume_that_repeats_a_durable_write_is_caught() {
+    kills_find("resume_repeats_sink_write");
+}
+
+#[test]
+fn a_resume_without_its_marks_is_caught() {
+    kills_find("resume_unmarked");
+}
