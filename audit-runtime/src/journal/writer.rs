@@ -504,7 +504,7 @@ impl Shared {
             let mut tail = self.tail.lock();
             self.flush(&mut tail)?;
             tail.dirty = false;
-            let mut files = std::mem::take(&mut tail.retired);
+            let mut files: Vec<_> = tail.retired.drain(..).collect();
             files.push((Arc::clone(&tail.file), tail.size));
             (tail.seq, files, tail.number)
         };

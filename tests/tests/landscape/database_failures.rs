@@ -68,3 +68,22 @@ fn l3_l26_without_storage_a_call_and_a_fork_are_refused_and_the_token_comes_back
     assert!(lab.of(Kind::CallClosed).iter().all(|record| record.header.status == Status::Abandoned));
     assert!(lab.of(Kind::StateClosed).iter().all(|record| record.header.status != Status::Completed));
 }
+
+#[test]
+fn d22_a_row_that_cannot_be_recorded_mints_no_token_and_the_source_stops() {
+    let (lab, storage) = faulty();
+    let (run, land, nodes) = lab.begin();
+    row(&land, &nodes, 1).filtered().unwrap();
+    let done = storage.count(Operation::Write);
+    storage.plan(Fault::from(Operation::Write, done + 1, Effect::Failed(ErrorKind::StorageFull)));
+    // A source that goes on asking gets the same answer: there is no token to send anywhere.
+    for n in 2..6u64 {
+        let error = land.row(nodes.source, &n.to_string(), &n).unwrap_err();
+        assert!(error.is_refused() && !error.is_in_doubt(), "row {n}: {error}");
+    }
+    drop(run);
+    storage.mend();
+    let _again = audit_runtime::open(lab.dir.path().join("trail")).unwrap();
+    assert_eq!(lab.count(Kind::RowRead), 1, "only the first row was read");
+    assert!(matches!(lab.end().0, Status::Failed | Status::Abandoned));
+}
