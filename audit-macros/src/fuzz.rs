@@ -128,6 +128,8 @@ proptest! {
         drop(block::audited(options, item.clone()));
         drop(block::not_audited(item.clone(), item.clone()));
         drop(crate::contract::contract(item.clone()));
+        drop(crate::governed::gate(item.clone(), item.clone()));
+        drop(crate::governed::action(item.clone(), item.clone()));
         drop(crate::derive_digest::derive(item.clone()));
         drop(crate::derive_evidence::derive(item));
     }
@@ -135,6 +137,8 @@ proptest! {
     #[test]
     fn random_options_on_sound_items(tokens in tokens(), which in 0..ITEMS.len()) {
         if let Ok(item) = ITEMS[which].parse::<TokenStream>() {
+            drop(crate::governed::gate(tokens.clone(), item.clone()));
+            drop(crate::governed::action(tokens.clone(), item.clone()));
             drop(block::audited(tokens, item));
         }
     }

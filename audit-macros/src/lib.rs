@@ -13,6 +13,7 @@ mod derive_evidence;
 mod expand;
 #[cfg(test)]
 mod fuzz;
+mod governed;
 mod model;
 mod pledge;
 #[cfg(test)]
@@ -33,6 +34,20 @@ pub fn audited(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn not_audited(options: TokenStream, item: TokenStream) -> TokenStream {
     block::not_audited(options.into(), item.into()).into()
+}
+
+/// A gate: a function that answers `Decision`, or a `Result` of one. Its caller gets a `Ruling` once the decision is on
+/// the device; only a yes holds an `Authorization`. A panic or an error in it is a recorded no.
+#[proc_macro_attribute]
+pub fn gate(options: TokenStream, item: TokenStream) -> TokenStream {
+    governed::gate(options.into(), item.into()).into()
+}
+
+/// An action: a function that takes an `Authorization` by value. PENDING is on the device before its body, exactly one
+/// terminal before its caller hears of the end.
+#[proc_macro_attribute]
+pub fn action(options: TokenStream, item: TokenStream) -> TokenStream {
+    governed::action(options.into(), item.into()).into()
 }
 
 /// Declares what a run promises: actions with their domains and deadlines, and the one that ends the run.

@@ -13,6 +13,9 @@ fn dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/expand")
 }
 
+/// What is expanded.
+const KNOWN: &[&str] = &["audited", "derive", "gate", "action"];
+
 /// The file with each `#[audited]` on its items expanded.
 fn expanded(source: &str) -> String {
     let mut file = syn::parse_file(source).expect("a case is sound Rust");
@@ -30,8 +33,7 @@ fn expanded(source: &str) -> String {
             }
             _ => continue,
         };
-        let Some(at) = attrs.iter().position(|attr| attr.path().is_ident("audited") || attr.path().is_ident("derive"))
-        else {
+        let Some(at) = attrs.iter().position(|attr| KNOWN.iter().any(|known| attr.path().is_ident(known))) else {
             continue;
         };
         let attr = attrs.remove(at);
@@ -43,6 +45,8 @@ fn expanded(source: &str) -> String {
         let output = match (attr.path().is_ident("derive"), options.to_string().as_str()) {
             (true, "Evidence") => crate::derive_evidence::derive(tokens),
             (true, _) => crate::derive_digest::derive(tokens),
+            (false, _) if attr.path().is_ident("gate") => crate::governed::gate(options, tokens),
+            (false, _) if attr.path().is_ident("action") => crate::governed::action(options, tokens),
             (false, _) => block::audited(options, tokens),
         };
         *item = Item::Verbatim(output);

@@ -128,6 +128,7 @@ codes! {
     NoRun = "AUD0803" Refused "this record belongs to a run, and none is named or current" next "begin a run, or name one",
     PhaseRefused = "AUD0804" Refused "the run cannot enter this phase" next "give the proof that the phase before it calls for, or fail the run",
     ContractFlawed = "AUD0805" Refused "the contract cannot be declared as it is" next "give every action a deadline, and one action that ends the run; `contract!` does not compile otherwise",
+    NoAction = "AUD0806" Refused "no action runs here" next "say it inside the body of an action, before it returns",
     BadSetting = "AUD0810" Configuration "a setting of the environment cannot be as it is" next "mend or unset the variable; `audited doctor` lists all of them with their defaults",
 }
 

@@ -36,7 +36,7 @@ pub mod trail;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use audit_macros::{AuditDigest, Evidence, audited, contract, not_audited};
+pub use audit_macros::{AuditDigest, Evidence, action, audited, contract, gate, not_audited};
 pub use context::{AuditContext, InAuditContext, audit_context};
 pub use error::{Code, Error};
 pub use evidence::Evidence;

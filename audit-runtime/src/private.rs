@@ -9,12 +9,15 @@ use std::marker::PhantomData;
 use std::task::Poll;
 
 pub use std::boxed::Box;
+pub use std::convert::From;
 pub use std::option::Option::{self, None, Some};
 pub use std::primitive::str;
 pub use std::result::Result::{self, Err, Ok};
 
 pub use crate::contract::{Contract, NamesResult, ResultId, Term};
+pub use crate::error::Error;
 pub use crate::evidence::Evidence;
+pub use crate::governance::{ActionError, Authorization, Deed, Done, Executor, Limits, Profile, Ruling, recorder};
 pub use crate::guard::call::{begin, call, end};
 pub use crate::guard::end::End;
 pub use crate::guard::future::{Held, Unheld, future, made};
@@ -30,7 +33,6 @@ pub use crate::{
     __audited_site as site,
 };
 
-use crate::error::Error;
 use crate::guard::end::text_of;
 use crate::model::cbor::Value;
 
@@ -177,7 +179,13 @@ impl<T: ?Sized> ResultOfAny for Named<'_, T> {
     }
 }
 
-/// A deadline that a contract's declaration writes.
+/// The limits of a payload where none are declared.
+#[must_use]
+pub fn limits() -> Limits {
+    Limits::default()
+}
+
+/// A time that an annotation writes.
 #[must_use]
 pub const fn nanos(within_ns: u64) -> std::time::Duration {
     std::time::Duration::from_nanos(within_ns)

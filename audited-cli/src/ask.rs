@@ -101,7 +101,7 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
         Command::Stats { run } => {
             let trail = open(path)?;
             let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
-            print::stats(&trail, &trail.stats(run)?)
+            print::stats(&trail, &trail.stats(run)?, &trail.governance(run)?)
         }
         Command::Reconcile { run } => {
             let trail = open(path)?;

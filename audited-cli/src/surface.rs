@@ -200,6 +200,11 @@ impl Reader<'_> {
             let reason = reason.split_once('"').map_or(reason.as_str(), |(_, rest)| rest.trim_end_matches('"'));
             return Stand::LeftOut(reason.to_owned());
         }
+        for governed in ["gate", "action"] {
+            if let Some(options) = options_of(attrs, governed) {
+                return Stand::Audited(format!("{governed}({options})"));
+            }
+        }
         if let Some(own) = options_of(attrs, "audited") {
             return if own == "skip" {
                 Stand::LeftOut(own)

@@ -4,7 +4,7 @@
 #![deny(rust_2018_idioms, single_use_lifetimes, trivial_casts, unused_lifetimes, unused_results)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 
-use ledger::audited;
+use ledger::{action, audited, contract, gate};
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -251,5 +251,99 @@ pub mod bare {
     #[::ledger::audited(crate = ::ledger)]
     pub async fn bare_later(rows: u32) -> u32 {
         rows
+    }
+}
+
+contract! {
+    crate = ::ledger;
+
+    /// What every order promises.
+    pub promised(patience: std::time::Duration) {
+        domain orders {
+            /// Goods are set aside.
+            reserve within 5s;
+            finally close within (patience);
+        }
+    }
+
+    kept {
+        domain orders {
+            finally end within 1h;
+        }
+    }
+}
+
+/// Sets goods aside.
+///
+/// # Errors
+/// When there is nothing.
+#[audited(crate = ::ledger, acknowledges(promised::RESERVE), expects(kept::END within 5s))]
+pub fn reserve(rows: u32) -> Result<u32, Failure> {
+    if rows == 0 { Err(Failure::Empty) } else { Ok(rows) }
+}
+
+/// How long a day may be.
+#[must_use]
+pub fn end_of_day() -> usize {
+    kept().expectations().len()
+}
+
+/// A desk with a profile of its own.
+#[derive(Debug)]
+pub struct Desk {
+    profile: ledger::governance::Profile<u32>,
+}
+
+impl Desk {
+    /// Whether so many rows may be imported.
+    ///
+    /// # Errors
+    /// When the decision cannot be recorded.
+    #[gate(crate = ::ledger, profile = self.profile, expires = 1m)]
+    pub fn admits(&self, #[policy] most: &u32, #[payload] rows: &u32) -> ledger::governance::Decision {
+        let mut rules = ledger::governance::Rules::new();
+        let _matched = rules.ran("few", rows <= most);
+        ledger::governance::Decision::allow(rules)
+    }
+
+    /// The same, later.
+    ///
+    /// # Errors
+    /// When the decision cannot be recorded.
+    #[gate(crate = ::ledger, profile = self.profile)]
+    pub async fn admits_later(&self, rows: u32) -> ledger::governance::Decision {
+        let later = std::future::ready(rows).await;
+        let mut rules = ledger::governance::Rules::new();
+        let _matched = rules.ran("few", later < 7);
+        ledger::governance::Decision::allow(rules)
+    }
+
+    /// Imports.
+    ///
+    /// # Errors
+    /// When there is nothing, or the audit refuses.
+    #[action(crate = ::ledger, version = "1.0.0", limits(bytes = 64, depth = 2, list = 1))]
+    pub fn import(&self, authorization: ledger::governance::Authorization, rows: u32) -> Result<u32, Failure> {
+        if rows == 0 {
+            return Err(Failure::Empty);
+        }
+        Ok(rows + 1)
+    }
+
+    /// Imports later.
+    ///
+    /// # Errors
+    /// When there is nothing, or the audit refuses.
+    #[action(crate = ::ledger, version = "1.0.0", within = 5s)]
+    pub async fn import_later(
+        &self,
+        authorization: ledger::governance::Authorization,
+        rows: &u32,
+    ) -> Result<u32, Failure> {
+        let rows = std::future::ready(*rows).await;
+        if rows == 0 {
+            return Err(Failure::Empty);
+        }
+        Ok(rows + 1)
     }
 }

@@ -130,6 +130,10 @@ impl Executor {
         self
     }
 
+    pub(super) fn names(&self) -> (&str, &str) {
+        (&self.id, &self.version)
+    }
+
     pub(super) fn capabilities(&self) -> &BTreeSet<String> {
         &self.provides
     }

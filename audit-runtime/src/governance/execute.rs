@@ -1,18 +1,28 @@
 //! Checks, PENDING, body, terminal. Nothing is caught broadly and renamed: each refusal has its own code, an error keeps
 //! its type, a panic goes on with its payload.
+//!
+//! ```text
+//! Authorization ──start: checks, digests──→ Started ──begin──→ PENDING on the device ──→ Begun ──run──→ terminal
+//!                                              └ BLOCKED on the device ──→ Stopped
+//! ```
+//! `begin` and `run` wait on the thread, `begin_later` and `run_later` in a task; the records are the same.
 
 use super::action::{Action, BlockCode, Executor, FailureCode, Lookup, Order, admit};
 use super::authorization::Authorization;
+use super::correlation::Correlation;
+use super::links;
 use super::payload::{Payload, is_too_big};
 use super::text;
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
 use crate::model::digest::{Scope, Slot, catching, digest_of};
-use crate::model::{BodyWriter, Exit, Id, Key, Kind, Status};
+use crate::model::{BodyWriter, Exit, Id, Key, Kind, RunId, Status};
 use crate::recorder::Recorder;
 use crate::recorder::attempt::Attempt;
+use crate::site::Site;
 use serde::Serialize;
+use std::any::Any;
 use std::fmt::{self, Display};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -72,17 +82,79 @@ impl<E> From<Error> for ActionError<E> {
     }
 }
 
-/// An attempt that is PENDING, with what its terminal needs. Dropped unended it is FAILED (EXECUTOR_CANCELLED).
+/// Why a body was not entered.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(super) struct Begun {
+pub enum Stopped {
+    /// A check refused it.
+    Blocked(Blocked),
+    /// The audit itself failed.
+    Audit(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Stopped::Audit(error)
+    }
+}
+
+impl<E> From<Stopped> for ActionError<E> {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Blocked(blocked) => ActionError::Blocked(blocked),
+            Stopped::Audit(error) => ActionError::Audit(error),
+        }
+    }
+}
+
+/// An action whose checks are done. Nothing is written yet.
+#[doc(hidden)]
+#[derive(Debug)]
+#[must_use = "nothing has begun"]
+pub struct Started {
+    recorder: Recorder,
+    run: RunId,
+    decision: Id,
+    site: Option<&'static Site>,
+    action: String,
+    correlation: Box<Correlation>,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    /// The body of PENDING.
+    Admitted(Vec<u8>),
+    /// The body of BLOCKED, and why.
+    Blocked(Vec<u8>, BlockCode, String),
+}
+
+/// An attempt that is PENDING, with what its terminal needs. Dropped unended it is FAILED (EXECUTOR_CANCELLED).
+#[doc(hidden)]
+#[derive(Debug)]
+#[must_use = "an attempt that is dropped is FAILED"]
+pub struct Begun {
     pub(super) recorder: Recorder,
     attempt: Option<Attempt>,
     action: String,
-    pub(super) correlation: Box<super::Correlation>,
+    pub(super) correlation: Box<Correlation>,
     id: Id,
+    pub(super) run: RunId,
 }
 
-/// What a body left behind.
+/// What a body left behind: its result, or its panic.
+pub(super) type Left<R, E> = Result<Result<R, E>, Box<dyn Any + Send>>;
+
+/// A terminal that is about to be written.
+pub(super) struct Terminal {
+    status: Status,
+    exit: Exit,
+    body: Vec<u8>,
+    /// The body ran, but its success cannot be stated.
+    in_doubt: Option<Error>,
+}
+
+/// What a body left behind that did not succeed.
 pub(super) struct Failure<'a> {
     pub(super) code: FailureCode,
     pub(super) exit: Exit,
@@ -91,55 +163,130 @@ pub(super) struct Failure<'a> {
     pub(super) still_running: bool,
 }
 
+impl Started {
+    /// Writes PENDING and waits until it is on the device; for a refused action the same with BLOCKED.
+    ///
+    /// # Errors
+    /// Why the body must not run.
+    pub fn begin(self) -> Result<Begun, Stopped> {
+        match &self.answer {
+            Answer::Admitted(body) => {
+                let site = self.site_number()?;
+                let attempt = self.recorder.begin_attempt((self.run, self.decision), (0, site), body)?;
+                Ok(self.begun(attempt))
+            }
+            Answer::Blocked(body, ..) => {
+                let id = self.recorder.keep(self.recorder.promise(self.blocked_header()?, body.clone())?)?;
+                Err(self.blocked(id))
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin), for tasks. Dropped while it waits, the attempt is FAILED and its body was not entered.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_later(self) -> Result<Begun, Stopped> {
+        let body = match &self.answer {
+            Answer::Blocked(body, ..) => {
+                let promised = self.recorder.promise(self.blocked_header()?, body.clone())?;
+                let id = self.recorder.keep_later(promised).await?;
+                return Err(self.blocked(id));
+            }
+            Answer::Admitted(body) => body.clone(),
+        };
+        let site = self.site_number()?;
+        let (attempt, promised) = self.recorder.append_attempt((self.run, self.decision), (0, site), body)?;
+        let mut begun = self.begun(attempt);
+        if let Err(failure) = begun.recorder.keep_attempt(promised).await {
+            begun.attempt = None;
+            return Err(failure.into());
+        }
+        Ok(begun)
+    }
+
+    fn site_number(&self) -> Result<u32, Error> {
+        self.site.map_or(Ok(0), |site| self.recorder.site_number(site))
+    }
+
+    fn begun(self, attempt: Attempt) -> Begun {
+        let id = attempt.id;
+        links::open(id);
+        let Started { recorder, run, action, correlation, .. } = self;
+        Begun { recorder, attempt: Some(attempt), action, correlation, id, run }
+    }
+
+    fn blocked_header(&self) -> Result<crate::model::record::Header, Error> {
+        let mut header = self.recorder.header(Kind::ActionBlocked);
+        header.status = Status::Blocked;
+        (header.run, header.parent, header.site) = (self.run, self.decision, self.site_number()?);
+        Ok(header)
+    }
+
+    fn blocked(self, id: Id) -> Stopped {
+        match self.answer {
+            Answer::Blocked(_, code, detail) => Stopped::Blocked(Blocked { id, code, detail }),
+            Answer::Admitted(_) => Stopped::Audit(Error::new(Code::InDoubt, "blocking an action that was admitted")),
+        }
+    }
+}
+
 impl Begun {
-    pub(super) fn id(&self) -> Id {
+    /// A step of a composite action.
+    pub(super) fn step(recorder: &Recorder, correlation: &Correlation, attempt: Attempt, action: String) -> Begun {
+        let (id, run) = (attempt.id, attempt.run);
+        links::open(id);
+        let correlation = Box::new(correlation.clone());
+        Begun { recorder: recorder.clone(), attempt: Some(attempt), action, correlation, id, run }
+    }
+
+    /// The attempt's record.
+    #[must_use]
+    pub fn id(&self) -> Id {
         self.id
     }
 
-    pub(super) fn context(&self) -> AuditContext {
-        let run = self.attempt.as_ref().map_or(crate::model::RunId::NONE, |attempt| attempt.run);
-        AuditContext::inside(&self.recorder, run, self.id)
+    pub(super) fn action(&self) -> &str {
+        &self.action
     }
 
-    pub(super) fn body(&self) -> BodyWriter {
+    pub(super) fn context(&self) -> AuditContext {
+        AuditContext::inside(&self.recorder, self.run, self.id)
+    }
+
+    fn body(&self) -> BodyWriter {
         let mut body = BodyWriter::new();
         body.text(Key::Action, &self.action);
-        self.correlation.write(&mut body);
+        links::taken(self.id, &self.correlation).write(&mut body);
         body
     }
 
-    pub(super) fn succeed<R: Serialize>(mut self, output: &R) -> Result<(), Error> {
-        let digest = match catching(|| digest_of(Scope::Output, output)) {
-            Ok(digest) => digest,
-            Err((refusal, _)) => {
-                let detail = refusal.to_string();
-                self.fail(&Failure {
-                    code: FailureCode::OutputNotDigestible,
-                    exit: Exit::Errored,
-                    error: &detail,
-                    error_type: None,
-                    still_running: false,
-                })?;
-                return Err(Error::new(Code::OutputNotDigestible, "digesting the output of an action").detail(detail));
-            }
-        };
-        let mut body = self.body();
-        body.slot(Key::OutputDigest, &Slot::from(digest));
-        match self.attempt.take() {
-            Some(attempt) => self.recorder.end_attempt(attempt, (Status::Success, Exit::Returned), &body.finish()),
-            None => Ok(()),
+    /// The terminal that what a body left behind calls for.
+    pub(super) fn judge<R: Serialize, E: Display>(&self, left: &Left<R, E>) -> Terminal {
+        match left {
+            Ok(Ok(output)) => match catching(|| digest_of(Scope::Output, output)) {
+                Ok(digest) => {
+                    let mut body = self.body();
+                    body.slot(Key::OutputDigest, &Slot::from(digest));
+                    let (status, exit) = (Status::Success, Exit::Returned);
+                    Terminal { status, exit, body: body.finish(), in_doubt: None }
+                }
+                Err((refusal, _)) => {
+                    let detail = refusal.to_string();
+                    let error = Error::new(Code::OutputNotDigestible, "digesting the output of an action");
+                    let code = FailureCode::OutputNotDigestible;
+                    let (exit, error_type, still_running) = (Exit::Errored, None, false);
+                    let failure = Failure { code, exit, error: &detail, error_type, still_running };
+                    Terminal { in_doubt: Some(error.detail(detail.clone())), ..self.failed(&failure) }
+                }
+            },
+            Ok(Err(error)) => self.failed(&errored(error, &shown(error))),
+            Err(panic) => self.failed(&panicked(&text::of_panic(&**panic))),
         }
     }
 
-    pub(super) fn fail(mut self, failure: &Failure<'_>) -> Result<(), Error> {
-        let body = self.failure_body(failure);
-        match self.attempt.take() {
-            Some(attempt) => self.recorder.end_attempt(attempt, (Status::Failed, failure.exit), &body),
-            None => Ok(()),
-        }
-    }
-
-    fn failure_body(&self, failure: &Failure<'_>) -> Vec<u8> {
+    /// A terminal of an attempt that did not succeed.
+    pub(super) fn failed(&self, failure: &Failure<'_>) -> Terminal {
         let mut body = self.body();
         body.text(Key::ErrorCode, failure.code.code())
             .text(Key::Error, &text::message(failure.error))
@@ -147,43 +294,65 @@ impl Begun {
         if failure.still_running {
             body.yes(Key::StillRunning);
         }
-        body.finish()
+        Terminal { status: Status::Failed, exit: failure.exit, body: body.finish(), in_doubt: None }
+    }
+
+    /// Writes the terminal and waits until it is on the device.
+    pub(super) fn end(mut self, terminal: Terminal) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+        self.recorder.end_attempt(attempt, (terminal.status, terminal.exit), terminal.body)?;
+        terminal.in_doubt.map_or(Ok(()), Err)
+    }
+
+    /// As [`end`](Self::end), for tasks. Dropped while it waits, the terminal that is on its way stands.
+    pub(super) async fn end_later(mut self, terminal: Terminal) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+        self.recorder.end_attempt_later(attempt, (terminal.status, terminal.exit), terminal.body).await?;
+        terminal.in_doubt.map_or(Ok(()), Err)
     }
 
     /// Runs the body in the attempt's context and ends the attempt by what it does.
-    fn run<R: Serialize, E: Display>(self, body: impl FnOnce() -> Result<R, E>) -> Result<R, ActionError<E>> {
-        let id = self.id;
+    ///
+    /// # Errors
+    /// What the body returned, or why its end could not be recorded.
+    pub fn run<R: Serialize, E: Display>(self, body: impl FnOnce() -> Result<R, E>) -> Result<R, ActionError<E>> {
         let context = self.context();
-        match catch_unwind(AssertUnwindSafe(|| context.run(body))) {
-            Ok(Ok(output)) => {
-                self.succeed(&output)?;
-                Ok(output)
-            }
-            Ok(Err(error)) => {
-                self.fail(&errored(&error, &shown(&error)))?;
-                Err(ActionError::Failed { attempt: id, error })
-            }
-            Err(panic) => {
-                // Whether or not the terminal could be written, the panic goes on; a failure is in the poison slot.
-                drop(self.fail(&panicked(&text::of_panic(&*panic))));
-                resume_unwind(panic)
-            }
-        }
+        let left = catch_unwind(AssertUnwindSafe(|| context.run(body)));
+        self.finish(left)
+    }
+
+    /// Ends the attempt and hands on what the body left behind.
+    pub(super) fn finish<R: Serialize, E: Display>(self, left: Left<R, E>) -> Result<R, ActionError<E>> {
+        let (id, terminal) = (self.id, self.judge(&left));
+        let ended = self.end(terminal);
+        given(id, left, ended)
+    }
+}
+
+/// What the caller gets behind the terminal. A panic goes on whether or not its terminal could be written: a failure is in
+/// the poison slot.
+pub(super) fn given<R, E>(attempt: Id, left: Left<R, E>, ended: Result<(), Error>) -> Result<R, ActionError<E>> {
+    match (left, ended) {
+        (Err(panic), _) => resume_unwind(panic),
+        (Ok(_), Err(error)) => Err(ActionError::Audit(error)),
+        (Ok(Ok(output)), Ok(())) => Ok(output),
+        (Ok(Err(error)), Ok(())) => Err(ActionError::Failed { attempt, error }),
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
         if let Some(attempt) = self.attempt.take() {
-            let failure = Failure {
+            let terminal = self.failed(&Failure {
                 code: FailureCode::ExecutorCancelled,
                 exit: Exit::Cancelled,
                 error: "dropped before its end",
                 error_type: None,
                 still_running: false,
-            };
-            self.recorder.drop_attempt(&attempt, &self.failure_body(&failure));
+            });
+            self.recorder.drop_attempt(&attempt, &terminal.body);
         }
+        links::close(self.id);
     }
 }
 
@@ -192,7 +361,7 @@ pub(super) fn shown(error: &dyn Display) -> String {
     catch_unwind(AssertUnwindSafe(|| error.to_string())).unwrap_or_else(|_| "(its Display panicked)".to_owned())
 }
 
-pub(super) fn errored<'a, E>(_: &E, text: &'a str) -> Failure<'a> {
+fn errored<'a, E>(_: &E, text: &'a str) -> Failure<'a> {
     Failure {
         code: FailureCode::ExecutorException,
         exit: Exit::Errored,
@@ -202,7 +371,7 @@ pub(super) fn errored<'a, E>(_: &E, text: &'a str) -> Failure<'a> {
     }
 }
 
-pub(super) fn panicked(text: &str) -> Failure<'_> {
+fn panicked(text: &str) -> Failure<'_> {
     Failure {
         code: FailureCode::ExecutorException,
         exit: Exit::Panicked,
@@ -230,52 +399,30 @@ impl Authorization {
         R: Serialize,
         E: Display,
     {
-        self.begin(lookup, order, payload, None)?.run(|| body(payload))
+        self.start(lookup, order, payload, None).begin()?.run(|| body(payload))
     }
 
-    /// As [`execute`](Self::execute), for an action of several steps: each step is an attempt of its own, whose parent is
-    /// the action.
-    ///
-    /// # Errors
-    /// As [`execute`](Self::execute).
-    pub fn execute_steps<T, R, E>(
-        self,
-        lookup: &(impl Lookup + ?Sized),
-        order: &Order<'_>,
-        payload: &T,
-        body: impl FnOnce(&T, &mut Steps) -> Result<R, E>,
-    ) -> Result<R, ActionError<E>>
-    where
-        T: Serialize + ?Sized,
-        R: Serialize,
-        E: Display,
-    {
-        let run = self.run;
-        let begun = self.begin(lookup, order, payload, None)?;
-        let mut steps = Steps {
-            recorder: begun.recorder.clone(),
-            correlation: begun.correlation.clone(),
-            parent: begun.id,
-            run,
-            version: order.version.to_owned(),
-            executor: (order.executor.to_owned(), order.executor_version.to_owned()),
-            next: 0,
-        };
-        begun.run(|| body(payload, &mut steps))
-    }
-
-    /// Everything up to PENDING on the device.
-    pub(super) fn begin<T: Serialize + ?Sized, E>(
+    /// Everything that is known before anything is written.
+    pub(super) fn start<T: Serialize + ?Sized>(
         self,
         lookup: &(impl Lookup + ?Sized),
         order: &Order<'_>,
         payload: &T,
         timeout: Option<Duration>,
-    ) -> Result<Begun, ActionError<E>> {
-        let (action, executor) = match self.check(lookup, order, payload) {
-            Ok(admitted) => admitted,
-            Err((code, detail)) => return Err(ActionError::Blocked(self.block(order, code, &detail)?)),
+    ) -> Started {
+        let answer = match self.check(lookup, order, payload) {
+            Ok(admitted) => Answer::Admitted(self.pending_body(order, &admitted, timeout)),
+            Err((code, detail)) => {
+                let detail = text::message(&detail);
+                Answer::Blocked(self.blocked_body(order, code, &detail), code, detail)
+            }
         };
+        let Authorization { recorder, run, decision, correlation, .. } = self;
+        Started { recorder, run, decision, site: None, action: order.action.to_owned(), correlation, answer }
+    }
+
+    fn pending_body(&self, order: &Order<'_>, admitted: &(Action, Executor), timeout: Option<Duration>) -> Vec<u8> {
+        let (action, executor) = admitted;
         let mut body = BodyWriter::new();
         body.text(Key::Action, order.action)
             .text(Key::ActionVersion, order.version)
@@ -283,15 +430,25 @@ impl Authorization {
             .text(Key::ExecutorVersion, &text::name(order.executor_version))
             .slot(Key::InputDigest, &Slot::from(self.input.clone()))
             .value(Key::Capabilities, &text::texts(executor.capabilities()))
-            .value(Key::Limits, &limits(&action));
+            .value(Key::Limits, &limits(action));
         if let Some(timeout) = timeout {
             body.uint(Key::TimeoutMs, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
         }
         self.correlation.write(&mut body);
-        let attempt = self.recorder.begin_attempt((self.run, self.decision), 0, &body.finish())?;
-        let id = attempt.id;
-        let action = order.action.to_owned();
-        Ok(Begun { recorder: self.recorder, attempt: Some(attempt), action, correlation: self.correlation, id })
+        body.finish()
+    }
+
+    fn blocked_body(&self, order: &Order<'_>, code: BlockCode, detail: &str) -> Vec<u8> {
+        let mut body = BodyWriter::new();
+        body.text(Key::Action, &text::name(order.action))
+            .text(Key::ErrorCode, code.code())
+            .text(Key::Error, detail)
+            .maybe(Key::ActionVersion, text::label(order.version).as_deref())
+            .maybe(Key::ExecutorId, text::label(order.executor).as_deref())
+            .maybe(Key::ExecutorVersion, text::label(order.executor_version).as_deref())
+            .slot(Key::InputDigest, &Slot::from(self.input.clone()));
+        self.correlation.write(&mut body);
+        body.finish()
     }
 
     fn check<T: Serialize + ?Sized>(
@@ -316,24 +473,13 @@ impl Authorization {
             None => Ok((action, executor)),
         }
     }
+}
 
-    fn block(&self, order: &Order<'_>, code: BlockCode, detail: &str) -> Result<Blocked, Error> {
-        let detail = text::message(detail);
-        let mut header = self.recorder.header(Kind::ActionBlocked);
-        header.status = Status::Blocked;
-        header.run = self.run;
-        header.parent = self.decision;
-        let mut body = BodyWriter::new();
-        body.text(Key::Action, &text::name(order.action))
-            .text(Key::ErrorCode, code.code())
-            .text(Key::Error, &detail)
-            .maybe(Key::ActionVersion, text::label(order.version).as_deref())
-            .maybe(Key::ExecutorId, text::label(order.executor).as_deref())
-            .maybe(Key::ExecutorVersion, text::label(order.executor_version).as_deref())
-            .slot(Key::InputDigest, &Slot::from(self.input.clone()));
-        self.correlation.write(&mut body);
-        let id = self.recorder.point_on_disk(header, &body.finish())?;
-        Ok(Blocked { id, code, detail })
+impl Started {
+    /// The annotated function that is about to run.
+    pub(super) fn at(mut self, site: &'static Site) -> Started {
+        self.site = Some(site);
+        self
     }
 }
 
@@ -341,57 +487,4 @@ fn limits(action: &Action) -> Value {
     let limits = action.payload_limits();
     let pairs = [("bytes", limits.bytes), ("depth", limits.depth), ("list", limits.list)];
     Value::Map(pairs.into_iter().map(|(name, limit)| text::pair(name, Value::Uint(limit as u64))).collect())
-}
-
-/// The steps of a composite action.
-#[derive(Debug)]
-pub struct Steps {
-    recorder: Recorder,
-    correlation: Box<super::Correlation>,
-    parent: Id,
-    run: crate::model::RunId,
-    version: String,
-    executor: (String, String),
-    next: u64,
-}
-
-impl Steps {
-    /// One step: PENDING on the device, its body, its terminal on the device.
-    ///
-    /// # Errors
-    /// As [`Authorization::execute`]; a step is never blocked.
-    pub fn step<T, R, E>(
-        &mut self,
-        name: &str,
-        input: &T,
-        body: impl FnOnce(&T) -> Result<R, E>,
-    ) -> Result<R, ActionError<E>>
-    where
-        T: Serialize + ?Sized,
-        R: Serialize,
-        E: Display,
-    {
-        let action = text::name(name);
-        let slot = match Payload::of(input) {
-            Ok(payload) => Slot::from(payload.digest),
-            Err(refusal) => {
-                let what = format!("digesting the input of step {action}");
-                return Err(ActionError::Audit(Error::new(Code::NotDigestible, what).detail(refusal.to_string())));
-            }
-        };
-        let mut record = BodyWriter::new();
-        record
-            .text(Key::Action, &action)
-            .text(Key::ActionVersion, &self.version)
-            .text(Key::ExecutorId, &text::name(&self.executor.0))
-            .text(Key::ExecutorVersion, &text::name(&self.executor.1))
-            .slot(Key::InputDigest, &slot)
-            .uint(Key::Step, self.next);
-        self.correlation.write(&mut record);
-        let attempt = self.recorder.begin_attempt((self.run, self.parent), 0, &record.finish())?;
-        self.next += 1;
-        let id = attempt.id;
-        let (recorder, correlation) = (self.recorder.clone(), self.correlation.clone());
-        Begun { recorder, attempt: Some(attempt), action, correlation, id }.run(|| body(input))
-    }
 }

@@ -19,7 +19,12 @@
 //! | `payload` | canonical form, digest and limits of what is executed |
 //! | `authorization` | the only way into an action |
 //! | `execute` | checks, PENDING, body, terminal |
+//! | `steps` | composite actions |
 //! | `timed` | the same with a time-out, and what the worker does later |
+//! | `later` | the same for bodies that are futures |
+//! | `alarm` | deadlines for futures |
+//! | `links` | what an action says of itself while it runs |
+//! | `deed` | what `#[gate]` and `#[action]` expand to |
 //! | `pledge` | what a run declares and acknowledges, written to the trail |
 //! | `start` | a run and its contract begun together, strictly or leniently |
 //! | `case` | the same read back from the trail, and reconciled |
@@ -31,22 +36,27 @@
 //! | `sweep` | contradictions between decisions and actions, and actions PENDING for too long |
 
 mod action;
+mod alarm;
 mod answer;
 mod authorization;
 mod case;
 mod correlation;
 mod decision;
+mod deed;
 mod execute;
 mod gate;
 mod kernel;
 #[cfg_attr(not(feature = "metrics"), path = "meter_off.rs")]
 mod meter;
 mod metrics;
+mod later;
+mod links;
 mod payload;
 mod pledge;
 mod profile;
 mod reason;
 mod start;
+mod steps;
 mod sweep;
 mod text;
 mod timed;
@@ -58,13 +68,18 @@ pub use authorization::Authorization;
 pub use case::{case_of, phase_of, reconcile_run};
 pub use correlation::{Correlation, Relation};
 pub use decision::{Decision, RuleVerdict, Rules};
-pub use execute::{ActionError, Blocked, Steps};
-pub use gate::{Denial, Gate, Ruling};
+#[doc(hidden)]
+pub use deed::{Deed, Done, recorder};
+pub use execute::{ActionError, Blocked};
+pub use gate::{Decides, Denial, Gate, Ruling};
 pub use kernel::{Authorized, Created, Ended, Executing, Finalizing, GovernanceCheck, Governed, Phase, Refused, Work};
 pub use metrics::{Metric, Metrics, Sample, metrics_of};
+pub use later::Task;
+pub use links::{current_attempt, link};
 pub use payload::Limits;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};
 pub use start::Start;
+pub use steps::Steps;
 pub use sweep::{inconsistencies, sweep_actions};
 pub use watch::Alert;

@@ -3,22 +3,21 @@
 
 use super::action::{FailureCode, Lookup, Order};
 use super::authorization::Authorization;
-use super::execute::{ActionError, Begun, Failure, errored, panicked, shown};
+use super::correlation::Correlation;
+use super::execute::{ActionError, Begun, Failure, Left, shown};
 use super::text;
 use crate::error::{Code, Error};
 use crate::model::digest::{Scope, Slot, catching, digest_of};
+use crate::model::record::Header;
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, RunId};
 use crate::recorder::Recorder;
 use parking_lot::Mutex;
 use serde::Serialize;
-use std::any::Any;
 use std::fmt::Display;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
-
-type Ended<R, E> = Result<Result<R, E>, Box<dyn Any + Send>>;
 
 impl Authorization {
     /// As [`execute`](Self::execute), on a thread of its own and for at most this long. When the time runs out the attempt
@@ -39,19 +38,34 @@ impl Authorization {
         R: Serialize + Send + 'static,
         E: Display + Send + 'static,
     {
-        let run = self.run;
-        let begun = self.begin(lookup, order, &payload, Some(timeout))?;
-        let (id, context, recorder) = (begun.id(), begun.context(), begun.recorder.clone());
-        let late = Late { recorder, run, attempt: id, action: order.action.to_owned(), of: begun.correlation.clone() };
-        let seat = Arc::new(Mutex::new(Some(begun)));
+        self.start(lookup, order, &payload, Some(timeout)).begin()?.run_within(timeout, move || body(payload))
+    }
+}
+
+impl Begun {
+    /// As [`run`](Self::run), on a thread of its own and for at most this long.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and [`ActionError::TimedOut`].
+    pub fn run_within<R, E>(
+        self,
+        timeout: Duration,
+        body: impl FnOnce() -> Result<R, E> + Send + 'static,
+    ) -> Result<R, ActionError<E>>
+    where
+        R: Serialize + Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let (id, context, late) = (self.id(), self.context(), Late::of(&self));
+        let seat = Arc::new(Mutex::new(Some(self)));
         let (worker_seat, (send, receive)) = (Arc::clone(&seat), sync_channel(1));
         let work = move || {
-            let ended: Ended<R, E> = catch_unwind(AssertUnwindSafe(|| context.run(|| body(payload))));
+            let left: Left<R, E> = catch_unwind(AssertUnwindSafe(|| context.run(body)));
             let begun = worker_seat.lock().take();
             match begun {
                 // The caller waits: it ends the attempt, and hears of the result behind the terminal.
-                Some(begun) => drop(send.send((begun, ended))),
-                None => late.record(&ended),
+                Some(begun) => drop(send.send((begun, left))),
+                None => late.record(&left),
             }
         };
         if let Err(cause) = std::thread::Builder::new().name("audit-action".to_owned()).spawn(work) {
@@ -61,13 +75,14 @@ impl Authorization {
         let told = match receive.recv_timeout(timeout) {
             Err(RecvTimeoutError::Timeout) => match seat.lock().take() {
                 Some(begun) => {
-                    begun.fail(&Failure {
+                    let terminal = begun.failed(&Failure {
                         code: FailureCode::ExecutorTimeout,
                         exit: Exit::Errored,
                         error: &format!("still running after {timeout:?}"),
                         error_type: None,
                         still_running: true,
-                    })?;
+                    });
+                    begun.end(terminal)?;
                     return Err(ActionError::TimedOut { attempt: id, after: timeout });
                 }
                 // The worker was faster by a hair: its result is on the way.
@@ -76,48 +91,48 @@ impl Authorization {
             told => told.ok(),
         };
         match told {
-            Some((begun, ended)) => finish(begun, ended),
+            Some((begun, left)) => begun.finish(left),
             None => Err(Error::new(Code::InDoubt, format!("waiting for action {id}")).into()),
         }
     }
 }
 
-fn finish<R: Serialize, E: Display>(begun: Begun, ended: Ended<R, E>) -> Result<R, ActionError<E>> {
-    let attempt = begun.id();
-    match ended {
-        Ok(Ok(output)) => {
-            begun.succeed(&output)?;
-            Ok(output)
-        }
-        Ok(Err(error)) => {
-            begun.fail(&errored(&error, &shown(&error)))?;
-            Err(ActionError::Failed { attempt, error })
-        }
-        Err(panic) => {
-            // Whether or not the terminal could be written, the panic goes on; a failure is in the poison slot.
-            drop(begun.fail(&panicked(&text::of_panic(&*panic))));
-            resume_unwind(panic)
-        }
-    }
-}
-
 /// What a worker needs to say that it came too late.
-struct Late {
+pub(super) struct Late {
     recorder: Recorder,
     run: RunId,
     attempt: Id,
     action: String,
-    of: Box<super::Correlation>,
+    of: Box<Correlation>,
 }
 
 impl Late {
-    fn record<R: Serialize, E: Display>(&self, ended: &Ended<R, E>) {
+    pub(super) fn of(begun: &Begun) -> Late {
+        let (recorder, action, of) = (begun.recorder.clone(), begun.action().to_owned(), begun.correlation.clone());
+        Late { recorder, run: begun.run, attempt: begun.id(), action, of }
+    }
+
+    /// Nobody waits for this any more; a failure is in the poison slot.
+    fn record<R: Serialize, E: Display>(&self, left: &Left<R, E>) {
+        let (header, body) = self.told(left);
+        drop(self.recorder.point_on_disk(header, &body));
+    }
+
+    /// As [`record`](Self::record), for tasks.
+    pub(super) async fn record_later<R: Serialize, E: Display>(self, left: Left<R, E>) {
+        let (header, body) = self.told(&left);
+        if let Ok(promised) = self.recorder.promise(header, body) {
+            drop(self.recorder.keep_later(promised).await);
+        }
+    }
+
+    fn told<R: Serialize, E: Display>(&self, left: &Left<R, E>) -> (Header, Vec<u8>) {
         let mut header = self.recorder.header(Kind::LateCompletion);
         header.run = self.run;
         header.subject = self.attempt;
         let mut body = BodyWriter::new();
         body.text(Key::Action, &self.action);
-        match ended {
+        match left {
             Ok(Ok(output)) => {
                 let digest = catching(|| digest_of(Scope::Output, output)).map_err(|(refusal, _)| refusal);
                 body.text(Key::Outcome, "success")
@@ -133,7 +148,6 @@ impl Late {
             }
         }
         self.of.write_short(&mut body);
-        // Nobody waits for this any more; a failure is in the poison slot.
-        drop(self.recorder.point_on_disk(header, &body.finish()));
+        (header, body.finish())
     }
 }

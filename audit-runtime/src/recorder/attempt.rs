@@ -6,6 +6,7 @@
 //! ```
 
 use super::Recorder;
+use super::pledge::Beside;
 use crate::error::{Code, Error};
 use crate::journal::Purpose;
 use crate::ledger::OpenEntry;
@@ -20,12 +21,26 @@ pub(crate) struct Attempt {
     pub(crate) run: RunId,
     parent: Id,
     number: u32,
+    site: u32,
     mono_ns: u64,
 }
 
 impl Recorder {
     /// Writes PENDING and waits until it is on the device.
-    pub(crate) fn begin_attempt(&self, (run, parent): (RunId, Id), number: u32, body: &[u8]) -> Result<Attempt, Error> {
+    pub(crate) fn begin_attempt(&self, of: (RunId, Id), as_: (u32, u32), body: &[u8]) -> Result<Attempt, Error> {
+        let (attempt, mut promised) = self.append_attempt(of, as_, body.to_vec())?;
+        let kept = self.wait_beside(&mut promised);
+        self.admitted(&promised, kept)?;
+        Ok(attempt)
+    }
+
+    /// Appends PENDING: attempt number and site of something that a run does because of its parent.
+    pub(crate) fn append_attempt(
+        &self,
+        (run, parent): (RunId, Id),
+        (number, site): (u32, u32),
+        body: Vec<u8>,
+    ) -> Result<(Attempt, Beside), Error> {
         if self.is_closing() {
             return Err(Error::new(Code::Closed, "beginning an action"));
         }
@@ -33,18 +48,23 @@ impl Recorder {
         let mut header = self.header(Kind::ActionPending);
         header.durability = self.durability(None, Durability::Disk);
         header.status = Status::Pending;
-        header.run = run;
-        header.parent = parent;
-        header.attempt = number;
-        let pending = self.append(&mut header, body, Purpose::Opening)?;
-        let entry = OpenEntry { status: Status::Open, run, site: 0, mono_ns: header.mono_ns };
+        (header.run, header.parent, header.attempt, header.site) = (run, parent, number, site);
+        let pending = self.append(&mut header, &body, Purpose::Opening)?;
+        let entry = OpenEntry { status: Status::Open, run, site, mono_ns: header.mono_ns };
         self.0.ledger.lock().opened(header.seq, entry);
-        if let Err(failure) = self.0.journal.wait(pending) {
-            return Err(self.withdraw_attempt(header, failure));
-        }
-        self.0.observers.tell(&header, body, self.stream());
         let id = Id::new(self.stream(), header.seq);
-        Ok(Attempt { id, run, parent, number, mono_ns: header.mono_ns })
+        let attempt = Attempt { id, run, parent, number, site, mono_ns: header.mono_ns };
+        Ok((attempt, Beside::new(pending, header, body)))
+    }
+
+    /// Waits in a task until PENDING is on the device.
+    pub(crate) async fn keep_attempt(&self, mut promised: Beside) -> Result<(), Error> {
+        let kept = std::future::poll_fn(|cx| self.poll_beside(&mut promised, cx)).await;
+        self.admitted(&promised, kept)
+    }
+
+    fn admitted(&self, promised: &Beside, kept: Result<(), Error>) -> Result<(), Error> {
+        kept.map(|()| self.tell_beside(promised)).map_err(|failure| self.withdraw_attempt(promised.header(), failure))
     }
 
     /// The body does not run. The bytes of PENDING may be on the device all the same, so a terminal that says so waits in
@@ -65,34 +85,55 @@ impl Recorder {
     }
 
     /// Writes the terminal and waits until it is on the device.
-    pub(crate) fn end_attempt(
+    pub(crate) fn end_attempt(&self, attempt: Attempt, end: (Status, Exit), body: Vec<u8>) -> Result<(), Error> {
+        let mut promised = self.append_end(&attempt, end, body)?;
+        let kept = self.wait_beside(&mut promised);
+        self.ended(&attempt, &promised, kept)
+    }
+
+    /// As [`end_attempt`](Self::end_attempt), for tasks.
+    pub(crate) async fn end_attempt_later(
         &self,
         attempt: Attempt,
-        (status, exit): (Status, Exit),
-        body: &[u8],
+        end: (Status, Exit),
+        body: Vec<u8>,
     ) -> Result<(), Error> {
-        let mut header = self.attempt_header(&attempt, status, exit);
+        let mut promised = self.append_end(&attempt, end, body)?;
+        let kept = std::future::poll_fn(|cx| self.poll_beside(&mut promised, cx)).await;
+        self.ended(&attempt, &promised, kept)
+    }
+
+    fn append_end(&self, attempt: &Attempt, (status, exit): (Status, Exit), body: Vec<u8>) -> Result<Beside, Error> {
+        let mut header = self.attempt_header(attempt, status, exit);
         header.durability = Durability::Disk;
-        let journal = &self.0.journal;
-        let written = self.append(&mut header, body, Purpose::Terminal).and_then(|pending| {
-            self.0.ledger.lock().closed(attempt.id.seq, exit);
-            journal.wait(pending)
-        });
-        match written {
+        match self.append(&mut header, &body, Purpose::Terminal) {
+            Ok(pending) => {
+                self.0.ledger.lock().closed(attempt.id.seq, exit);
+                Ok(Beside::new(pending, header, body))
+            }
+            Err(failure) => Err(self.spool_end(attempt, header, &body, failure)),
+        }
+    }
+
+    fn ended(&self, attempt: &Attempt, promised: &Beside, kept: Result<(), Error>) -> Result<(), Error> {
+        match kept {
             Ok(()) => {
-                self.0.observers.tell(&header, body, self.stream());
+                self.tell_beside(promised);
                 Ok(())
             }
-            Err(failure) => {
-                header.flags |= flag::SPOOLED;
-                let what = format!("ending action {} (in doubt: the effect may have happened)", attempt.id);
-                let error = self.spool_terminal(header, body, what, failure);
-                if error.code() == Code::Spooled {
-                    self.0.ledger.lock().closed(attempt.id.seq, exit);
-                }
-                Err(error)
-            }
+            Err(failure) => Err(self.spool_end(attempt, promised.header(), promised.body(), failure)),
         }
+    }
+
+    fn spool_end(&self, attempt: &Attempt, mut header: Header, body: &[u8], failure: Error) -> Error {
+        header.flags |= flag::SPOOLED;
+        let what = format!("ending action {} (in doubt: the effect may have happened)", attempt.id);
+        let exit = header.exit;
+        let error = self.spool_terminal(header, body, what, failure);
+        if error.code() == Code::Spooled {
+            self.0.ledger.lock().closed(attempt.id.seq, exit);
+        }
+        error
     }
 
     /// As [`end_attempt`](Self::end_attempt) for values that are dropped: never waits, its sync is asked for at once.
@@ -120,18 +161,13 @@ impl Recorder {
         header.run = attempt.run;
         header.subject = attempt.id;
         header.parent = attempt.parent;
-        header.attempt = attempt.number;
+        (header.attempt, header.site) = (attempt.number, attempt.site);
         header.duration_ns = header.mono_ns.saturating_sub(attempt.mono_ns);
         header
     }
 
     /// A record that stands for itself, on the device when this returns.
-    pub(crate) fn point_on_disk(&self, mut header: Header, body: &[u8]) -> Result<Id, Error> {
-        if self.is_closing() {
-            return Err(Error::new(Code::Closed, format!("writing {}", header.kind.name())));
-        }
-        self.flush_gaps();
-        header.durability = self.durability(None, Durability::Disk);
-        Ok(Id::new(self.stream(), self.point(header, body)?))
+    pub(crate) fn point_on_disk(&self, header: Header, body: &[u8]) -> Result<Id, Error> {
+        self.keep(self.promise(header, body.to_vec())?)
     }
 }

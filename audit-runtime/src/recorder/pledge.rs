@@ -71,6 +71,20 @@ pub(crate) struct Beside {
     body: Vec<u8>,
 }
 
+impl Beside {
+    pub(super) fn new(journal: journal::Pending, header: Header, body: Vec<u8>) -> Beside {
+        Beside { journal: Some(journal), header, body }
+    }
+
+    pub(super) fn header(&self) -> Header {
+        self.header
+    }
+
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 /// The subject as records hold it. Both sides of a comparison go through this.
 pub(crate) fn told(subject: &Subject) -> Result<Subject, Error> {
     match (label(&subject.domain), label(&subject.action)) {
@@ -99,9 +113,14 @@ fn write_subject(body: &mut BodyWriter, subject: &Subject) {
 impl Recorder {
     /// Appends a record that will be on the device.
     pub(crate) fn promise(&self, mut header: Header, body: Vec<u8>) -> Result<Beside, Error> {
+        // What an open entry acknowledges belongs to its terminal, which may still be written then.
+        if self.is_closing() && header.kind != Kind::ContractAck {
+            return Err(Error::new(Code::Closed, format!("writing {}", header.kind.name())));
+        }
+        self.flush_gaps();
         header.durability = self.durability(None, Durability::Disk);
         let journal = self.append(&mut header, &body, Purpose::Point)?;
-        Ok(Beside { journal: Some(journal), header, body })
+        Ok(Beside::new(journal, header, body))
     }
 
     /// Blocks until it is there.

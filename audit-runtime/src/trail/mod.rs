@@ -13,6 +13,7 @@
 //! | `overdue` | runs that take longer than they may |
 //! | `levels` | a few numbers of the whole trail |
 //! | `stats` | latencies, the slowest, what never ended |
+//! | `actions` | what became of decisions and actions |
 //! | `tail` | records as they come |
 //! | `doctor` | whether the parts are in order |
 //! | `finding` | what is not as it should be |
@@ -21,6 +22,7 @@
 //! | `lean` | the load check without an allocation |
 //! | `text` | times and durations for people |
 
+mod actions;
 mod doctor;
 mod entry;
 mod explain;
@@ -42,6 +44,7 @@ pub mod text;
 mod verify;
 
 pub use crate::index::json::Json;
+pub use actions::{ActionCounts, Governance};
 pub use doctor::Checkup;
 pub use entry::Entry;
 pub use explain::Story;

@@ -2,6 +2,7 @@
 
 mod action;
 mod bad_input;
+mod annotated;
 mod contract;
 mod declared;
 mod explain;
@@ -9,5 +10,7 @@ mod gate;
 mod kernel;
 mod live;
 mod metrics;
+mod onevalue;
+mod statistics;
 mod trail;
 mod watch;

@@ -1,7 +1,11 @@
 //! Runs, stories, records, findings, latencies, check-ups and verdicts.
 
 use audit_runtime::trail::text::{duration, time};
-use audit_runtime::trail::{Checkup, Entry, Finding, Json, Stats, Story, Sweep, Told, Trail, Verdict, Weight};
+use audit_runtime::trail::{
+    Checkup, Entry, Finding, Governance, Json, Stats, Story, Sweep, Told, Trail, Verdict, Weight,
+};
+
+use std::collections::BTreeMap;
 
 use super::{findings, grouped, short};
 use crate::answer::Answer;
@@ -85,7 +89,35 @@ pub(crate) fn sweep(sweep: &Sweep) -> Answer {
     Answer { items: vec![sweep.json()], findings: sweep.findings.clone(), page }
 }
 
-pub(crate) fn stats(trail: &Trail, stats: &Stats) -> Answer {
+/// Decisions and actions, where there are any.
+fn governance(page: &mut Page, governance: &Governance) {
+    let listed = |counts: &BTreeMap<String, u64>| {
+        let texts: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {}", grouped(*n))).collect();
+        if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+    };
+    if governance.is_empty() {
+        return;
+    }
+    page.line(Tone::Bold, "decisions, actions, notes".to_owned());
+    page.plain(format!("allowed {}; denied: {}", grouped(governance.allowed), listed(&governance.denied)));
+    for action in &governance.actions {
+        page.plain(format!(
+            "{}: begun {}, succeeded {} (from a cache {}), failed: {}, blocked: {}, abandoned {}, open {}, late {}",
+            action.action,
+            grouped(action.attempts),
+            grouped(action.succeeded),
+            grouped(action.cached),
+            listed(&action.failed),
+            listed(&action.blocked),
+            grouped(action.abandoned),
+            grouped(action.open),
+            grouped(action.late)
+        ));
+    }
+    page.plain(format!("notes: {}", listed(&governance.notes)));
+}
+
+pub(crate) fn stats(trail: &Trail, stats: &Stats, governed: &Governance) -> Answer {
     let mut page = Page::default();
     let title = format!("{:<26} {:>8} {:>10} {:>10} {:>10} {:>10}", "node", "ended", "p50", "p95", "p99", "max");
     page.line(Tone::Bold, title);
@@ -106,7 +138,12 @@ pub(crate) fn stats(trail: &Trail, stats: &Stats) -> Answer {
         let title = format!("never ended, or nobody knows how: {}", grouped(stats.unended_count));
         entries(&mut page, trail, &title, &stats.unended);
     }
-    Answer { items: vec![stats.json()], page, ..Answer::default() }
+    governance(&mut page, governed);
+    let mut item = stats.json();
+    if let Json::Object(members) = &mut item {
+        members.push(("governance".to_owned(), governed.json()));
+    }
+    Answer { items: vec![item], page, ..Answer::default() }
 }
 
 /// How many entries took how long: one column a power of two, from the fastest to the slowest.

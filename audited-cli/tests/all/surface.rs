@@ -22,6 +22,8 @@ impl Store {
     fn len(&self) -> usize { 0 }
 }
 
+#[gate(profile = PAYMENTS)]
+fn may(amount: &u64) -> Decision { judge(amount) }
 fn plain() { fn nested() {} }
 generate!();
 macro_rules! generate { () => { fn hidden() {} } }
@@ -47,11 +49,12 @@ fn every_function_is_listed_with_its_options_and_conditions() {
         "src/lib.rs Store::load audited(kind = transform)",
         "src/lib.rs Store::new left out: const fn",
         "src/lib.rs Store::len left out: trivial",
+        "src/lib.rs may audited(gate(profile = PAYMENTS))",
         "src/lib.rs plain -",
         "src/lib.rs plain::nested -",
-        "# 7 functions, 3 audited",
-        "# not seen into: generate! at src/lib.rs:20",
-        "# not seen into: generate! at src/lib.rs:21",
+        "# 8 functions, 4 audited",
+        "# not seen into: generate! at src/lib.rs:22",
+        "# not seen into: generate! at src/lib.rs:23",
     ];
     assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
 }
@@ -63,7 +66,7 @@ fn a_lock_file_tells_who_removed_an_audit_call() {
     fs::write(&source, SOURCE).expect("written");
     fs::write(dir.path().join("audit.lock"), audited(dir.path(), &["surface", "lib.rs"]).stdout).expect("written");
     let same = audited(dir.path(), &["surface", "lib.rs", "--check", "audit.lock"]);
-    assert_eq!((same.status.code(), text(&same).as_str()), (Some(0), "7 functions, as locked\n"));
+    assert_eq!((same.status.code(), text(&same).as_str()), (Some(0), "8 functions, as locked\n"));
     fs::write(&source, SOURCE.replace(", acknowledges(PAID)", "")).expect("written");
     let changed = audited(dir.path(), &["surface", "lib.rs", "--check", "audit.lock"]);
     assert_eq!(changed.status.code(), Some(1));

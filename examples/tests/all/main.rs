@@ -4,6 +4,7 @@ mod flights;
 mod flights_lab;
 mod governed_run;
 mod governed_service;
+mod orchestrator;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,0 +1,17 @@
+use audit_runtime::action;
+use audit_runtime::governance::Authorization;
+use std::io;
+
+#[action(version = "1.0.0")]
+fn send(authorization: Authorization, amount: u64) -> io::Result<u64> {
+    Ok(amount)
+}
+
+fn twice(authorization: Authorization) {
+    drop(send(authorization, 7));
+    drop(send(authorization, 7));
+}
+
+fn main() {
+    let _ = twice;
+}

@@ -1,0 +1,6 @@
+use audit_runtime::gate;
+
+#[gate(profile = 1)]
+struct May;
+
+fn main() {}
