@@ -7,6 +7,7 @@ mod contract;
 mod declared;
 mod explain;
 mod gate;
+mod held;
 mod kernel;
 mod live;
 mod metrics;
