@@ -125,6 +125,10 @@ fn g6_an_async_action_that_is_dropped_before_pending_is_there_does_not_enter_its
     }
     device.storage.release();
     let trail = device.dir.path().join("trail");
-    let closed: Vec<_> = records(&trail).into_iter().filter(|told| told.record.header.kind == Kind::ActionClosed).collect();
-    assert_eq!(closed.iter().map(|told| told.text(audit_runtime::model::Key::ErrorCode)).collect::<Vec<_>>(), ["EXECUTOR_CANCELLED"]);
+    let closed: Vec<_> =
+        records(&trail).into_iter().filter(|told| told.record.header.kind == Kind::ActionClosed).collect();
+    assert_eq!(
+        closed.iter().map(|told| told.text(audit_runtime::model::Key::ErrorCode)).collect::<Vec<_>>(),
+        ["EXECUTOR_CANCELLED"]
+    );
 }

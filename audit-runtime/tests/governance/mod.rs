@@ -1,8 +1,8 @@
 //! Gates, actions, correlation, contracts and the phases of a run.
 
 mod action;
-mod bad_input;
 mod annotated;
+mod bad_input;
 mod contract;
 mod declared;
 mod explain;
