@@ -121,6 +121,8 @@ codes! {
     PurgeUnsafe = "AUD0725" Refused "records cannot be read, so nobody knows which payloads they name" next "run `audited verify`; purge once every stream can be read",
     PurgeUnfinished = "AUD0726" InDoubt "the purge is recorded, but not all bytes could be removed" next "run the purge again; it removes what is left",
     NoPayloadStore = "AUD0727" Configuration "the recorder was opened without a payload store" next "open it with Builder::payloads",
+    NotStrict = "AUD0728" Integrity "the index holds a row that the definitions forbid" next "run `audited sweep`, which names it",
+    BatchUnfinished = "AUD0729" Integrity "the batch was released, and its end could not be written" next "reopen the trail; recovery ends the batch and says how",
 
     // 08: governance
     AckMismatch = "AUD0801" Refused "the acknowledgement names another run than the one that it is filed under" next "acknowledge under the run that did the work",

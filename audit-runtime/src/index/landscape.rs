@@ -2,7 +2,7 @@
 
 use crate::model::cbor::Value;
 use crate::model::outcome::{Field, PAIRS};
-use crate::model::{Id, Key, Record, Status, StreamId};
+use crate::model::{Id, Key, Record, Status};
 
 use super::batch::whole;
 use super::fold::{self, Place};
@@ -37,14 +37,7 @@ impl<'a> Minted<'a> {
 
 /// The ids of a list.
 fn ids(record: &Record, key: Key) -> Vec<Id> {
-    let read = |value: &Value| {
-        let bytes = value.as_bytes()?;
-        Some(Id {
-            stream: StreamId(bytes.get(..16)?.try_into().ok()?),
-            seq: u64::from_be_bytes(bytes.get(16..24)?.try_into().ok()?),
-            ord: u32::from_be_bytes(bytes.get(24..28)?.try_into().ok()?),
-        })
-    };
+    let read = |value: &Value| Id::from_bytes(value.as_bytes()?);
     record.body.get(key).and_then(Value::as_array).unwrap_or_default().iter().filter_map(read).collect()
 }
 

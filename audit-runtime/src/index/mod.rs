@@ -16,6 +16,7 @@
 //! | `project` | the projector: one process, under `index.lock` |
 //! | `source` | the journal as the projector reads it: records that count |
 //! | `private` | readers never write: immutable, or a private projection |
+//! | `strict` | a copy that cannot hold what the tables forbid |
 //! | `dump` | canonical text of all that was projected |
 
 mod batch;
@@ -31,12 +32,14 @@ mod runs;
 mod schema;
 mod source;
 mod store;
+mod strict;
 
 pub use dump::dump;
 pub use private::{Access, Index};
 pub use project::{Progress, Projector, rebuild};
 pub use schema::{VERSION, tables};
 pub use store::{journal_mode, sqlite_version};
+pub use strict::export_strict;
 
 pub(crate) use points::body_json;
 pub(crate) use project::nearest;

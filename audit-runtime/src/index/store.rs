@@ -237,7 +237,7 @@ impl<'c> Sql<'c> {
 }
 
 /// An empty file that only its owner can read, unless there is one already. SQLite gives its side files the same mode.
-fn touch_private(path: &Path) -> io::Result<()> {
+pub(super) fn touch_private(path: &Path) -> io::Result<()> {
     fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 

@@ -38,7 +38,14 @@ struct Gathered {
     since_ns: u64,
 }
 
-/// A batch that was released and is being worked on.
+/// A batch that was released and is being worked on. Nobody joins it any more:
+///
+/// ```compile_fail
+/// # fn f(mut batch: audit_runtime::landscape::Executing, token: audit_runtime::landscape::Token) {
+/// batch.add(token);
+/// # }
+/// # std::hint::black_box(f as fn(_, _));
+/// ```
 #[must_use = "members of a batch that is dropped are recorded as failed"]
 pub struct Executing {
     batch: Option<Box<Gathered>>,
@@ -164,7 +171,8 @@ impl Batch {
         self.0.as_ref().map_or(0, |batch| batch.attempt)
     }
 
-    /// How long it has gathered, the time before a resume included.
+    /// How long it has gathered, the time before a resume included, on the recorder's monotonic clock: a loop whose source
+    /// is idle asks this, and releases the batch by [`Trigger::Age`].
     #[must_use]
     pub fn age(&self) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |batch| {
@@ -297,6 +305,11 @@ impl Gathered {
     }
 }
 
+/// A release that has no end in the journal. Recovery gives it one; nobody may take it for done.
+fn unfinished(cause: Error) -> Error {
+    Error::caused_by(Code::BatchUnfinished, "completing a batch", cause)
+}
+
 /// How a batch ends.
 #[derive(Clone, Copy)]
 enum End<'a> {
@@ -323,7 +336,7 @@ impl Executing {
     ///
     /// # Errors
     /// `AUD0501` for an output without canonical form: node state and batch are FAILED and every member is
-    /// FAILURE/unrouted then. In doubt: a terminal could not be recorded.
+    /// FAILURE/unrouted then. `AUD0729`: a terminal could not be written; recovery ends the batch.
     pub fn complete(mut self, outputs: u32, output: &dyn AuditDigest) -> Result<Vec<Token>, Error> {
         const DOING: &str = "completing a batch";
         let slot = match slot_of(Scope::Output, output, DOING) {
@@ -334,9 +347,9 @@ impl Executing {
             }
         };
         let close = CloseState { output: Some(&slot), ..CloseState::new(Status::Completed, Exit::Returned) };
-        self.state_ends(&close)?;
+        self.state_ends(&close).map_err(unfinished)?;
         let Some(mut batch) = self.batch.take() else { return Err(Error::new(Code::UnknownEntity, DOING)) };
-        let place = batch.close(End::Completed(outputs))?;
+        let place = batch.close(End::Completed(outputs)).map_err(unfinished)?;
         let land = &batch.land;
         (1..=outputs)
             .map(|ord| {

@@ -4,6 +4,9 @@
 mod governance;
 mod landscape;
 mod retention;
+mod states;
+
+pub use states::wrong_state_sql;
 
 use super::kind::{Key, Kind};
 use super::record::{Invalid, Record};

@@ -100,6 +100,16 @@ impl Id {
         Id { stream, seq, ord: 0 }
     }
 
+    /// Reads the 28 bytes that stand for an id in a body.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Id> {
+        Some(Id {
+            stream: StreamId(bytes.get(..16)?.try_into().ok()?),
+            seq: u64::from_be_bytes(bytes.get(16..24)?.try_into().ok()?),
+            ord: u32::from_be_bytes(bytes.get(24..28)?.try_into().ok()?),
+        })
+    }
+
     /// Whether this refers to nothing.
     #[must_use]
     pub fn is_none(self) -> bool {

@@ -395,12 +395,7 @@ impl Body {
     /// An id field.
     #[must_use]
     pub fn id(&self, key: Key) -> Option<Id> {
-        let bytes = self.bytes(key)?;
-        Some(Id {
-            stream: StreamId(bytes.get(..16)?.try_into().ok()?),
-            seq: u64::from_be_bytes(bytes.get(16..24)?.try_into().ok()?),
-            ord: u32::from_be_bytes(bytes.get(24..28)?.try_into().ok()?),
-        })
+        Id::from_bytes(self.bytes(key)?)
     }
 }
 

@@ -9,7 +9,7 @@ use super::open::Trail;
 use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
-use crate::model::Id;
+use crate::model::{Id, Key};
 
 /// Tokens of a line that are told at most: an aggregation may have millions of ancestors.
 const LONGEST: usize = 256;
@@ -45,10 +45,46 @@ impl Trail {
             return self.explain_token(&whole).map(Some);
         }
         let sql = "SELECT 1 FROM rows WHERE row_id = ?1";
-        if self.rows_of::<1>(sql, &whole)?.is_empty() {
-            return Ok(None);
+        if !self.rows_of::<1>(sql, &whole)?.is_empty() {
+            return self.explain_row(&whole).map(Some);
         }
-        self.explain_row(&whole).map(Some)
+        let sql = "SELECT 1 FROM artifacts WHERE artifact_id = ?1";
+        match self.rows_of::<1>(sql, &whole)?.is_empty() {
+            true => Ok(None),
+            false => self.explain_artifact(id, &whole).map(Some),
+        }
+    }
+
+    /// An artifact's line begins at the tokens of the write whose receipt it was registered with.
+    fn explain_artifact(&self, id: Id, whole: &str) -> Result<Story, Error> {
+        let record = self.known_record(id)?;
+        let text = |key| record.body.text(key).unwrap_or_default();
+        let content = record.body.slot(Key::Content).and_then(|slot| slot.digest().cloned());
+        let mut told = vec![format!(
+            "{} is the artifact `{}` of `{}`: {} bytes, {}.",
+            self.short(id),
+            text(Key::Name),
+            text(Key::Sink),
+            record.body.uint(Key::Size).unwrap_or(0),
+            content.map_or_else(|| "without a digest".to_owned(), |digest| digest.to_string())
+        )];
+        let receipt = record.body.id(Key::Receipt).unwrap_or(Id::NONE);
+        let states = self.known_record(receipt)?;
+        let states = states.body.get(Key::States).and_then(|list| list.as_array()).unwrap_or_default();
+        let mut line: Vec<String> = Vec::new();
+        for state in states.iter().filter_map(|item| Id::from_bytes(item.as_bytes()?)) {
+            let sql = "SELECT token_id FROM node_states WHERE state_id = ?1 AND token_id IS NOT NULL";
+            line.extend(self.rows_of::<1>(sql, &format!("{state:#}"))?.into_iter().filter_map(|[token]| token));
+        }
+        told.push(format!("The write {} took {} tokens.", self.short(receipt), line.len()));
+        line.reverse();
+        let facts = self.tell_line(line, &mut told)?;
+        let facts = Json::object([
+            ("artifact", whole.into()),
+            ("receipt", format!("{receipt:#}").into()),
+            ("tokens", Json::List(facts)),
+        ]);
+        Ok(Story { what: "artifact", id: whole.to_owned(), sentences: told, facts })
     }
 
     fn explain_row(&self, row: &str) -> Result<Story, Error> {
@@ -83,8 +119,14 @@ impl Trail {
 
     fn explain_token(&self, token: &str) -> Result<Story, Error> {
         let mut told = Vec::new();
+        let facts = self.tell_line(vec![token.to_owned()], &mut told)?;
+        let facts = Json::object([("tokens", Json::List(facts))]);
+        Ok(Story { what: "token", id: token.to_owned(), sentences: told, facts })
+    }
+
+    /// Tells of tokens, the last one first, and of those that they came from.
+    fn tell_line(&self, mut line: Vec<String>, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {
         let mut facts = Vec::new();
-        let mut line = vec![token.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(next) = line.pop() {
             if !seen.insert(next.clone()) {
@@ -94,11 +136,10 @@ impl Trail {
                 told.push(format!("Its line goes on behind {LONGEST} tokens; explain one of the ancestors."));
                 break;
             }
-            let parents = self.tell(&next, &mut told, &mut facts)?;
+            let parents = self.tell(&next, told, &mut facts)?;
             line.extend(parents.into_iter().rev());
         }
-        let facts = Json::object([("tokens", Json::List(facts))]);
-        Ok(Story { what: "token", id: token.to_owned(), sentences: told, facts })
+        Ok(facts)
     }
 
     fn token_row(&self, token: &str) -> Result<Option<[Option<String>; 6]>, Error> {

@@ -212,7 +212,7 @@ impl Trail {
         Ok(self.payload_view(id, &record)?.and_then(|(_, bytes)| bytes))
     }
 
-    fn known_record(&self, id: Id) -> Result<Record, Error> {
+    pub(super) fn known_record(&self, id: Id) -> Result<Record, Error> {
         match self.record_at(id)? {
             Some(Ok(record)) => Ok(record),
             Some(Err(why)) => {

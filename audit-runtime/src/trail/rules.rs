@@ -1,7 +1,6 @@
 //! The sweep's rules as SQL over the index, `?1` the run. S4, S5 and S16 are generated from tables, not written by hand.
 
-use crate::model::check::{Need, STATE_ROWS};
-use crate::model::{Exit, Key, Status, outcome};
+use crate::model::{check, outcome};
 
 /// Which ended runs a rule leaves alone, because their work may still be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,50 +21,6 @@ pub(super) struct Rule {
 
 fn rule(id: &'static str, says: &'static str, exempt: Exempt, sql: impl Into<String>) -> Rule {
     Rule { id, says, exempt, sql: sql.into() }
-}
-
-/// The column of the index that shows a field of the table of states.
-fn column(key: Key) -> Option<&'static str> {
-    Some(match key {
-        Key::Input => "input_slot",
-        Key::Output => "output_slot",
-        Key::ContextAfter => "context_after",
-        Key::Error => "error",
-        Key::SuccessReason => "success_reason",
-        Key::AbandonReason => "abandon_reason",
-        _ => return None,
-    })
-}
-
-fn wrong_states() -> String {
-    let lines: Vec<String> = STATE_ROWS
-        .iter()
-        .map(|row| {
-            let mut wrong: Vec<String> = vec!["coalesce(input_slot, '') = ''".into()];
-            for (key, need) in row.fields.iter().filter(|(key, _)| *key != Key::Input) {
-                match (column(*key), need) {
-                    (Some(column), Need::Required) => wrong.push(format!("coalesce({column}, '') = ''")),
-                    (Some(column), Need::Absent) => wrong.push(format!("{column} IS NOT NULL")),
-                    _ => {}
-                }
-            }
-            let exits: Vec<String> =
-                row.exits.iter().filter(|exit| **exit != Exit::None).map(|exit| format!("'{exit}'")).collect();
-            wrong.push(match exits.is_empty() {
-                true => "exit_kind IS NOT NULL".into(),
-                false => format!("exit_kind IS NULL OR exit_kind NOT IN ({})", exits.join(", ")),
-            });
-            let need = |column, needed| format!("{column} IS {}NULL", if needed { "" } else { "NOT " });
-            wrong.push(need("ended_at", row.status != Status::Open));
-            wrong.push(need("duration_ns", !matches!(row.status, Status::Open | Status::Abandoned)));
-            let status = row.status;
-            format!("(status = '{status}' AND ({}))", wrong.join(" OR "))
-        })
-        .collect();
-    let known: Vec<String> = STATE_ROWS.iter().map(|row| format!("'{}'", row.status)).collect();
-    // One pass over the run's states, whatever their status.
-    let unknown = format!("status NOT IN ({})", known.join(", "));
-    format!("SELECT state_id FROM node_states WHERE run_id IS ?1 AND ({} OR {unknown})", lines.join(" OR "))
 }
 
 /// Rules that hold at any time, also in a run that is under way and for entries without a run.
@@ -107,10 +62,11 @@ pub(super) fn rules() -> Vec<Rule> {
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path IN ('fork_parent', 'expand_parent')
              AND NOT EXISTS (SELECT 1 FROM token_parents p JOIN outcomes c ON c.run_id = p.run_id
              AND c.token_id = p.token_id WHERE p.run_id = o.run_id AND p.parent_id = o.token_id)"),
+        // A batch that is not named at all is S5's.
         rule("S10", "a consumed token whose batch did not complete", E::InterruptedAndAbandoned,
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path = 'batch_consumed'
-             AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.run_id = o.run_id AND b.batch_id = o.batch_id
-             AND b.status = 'COMPLETED')"),
+             AND coalesce(o.batch_id, '') <> '' AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.run_id = o.run_id
+             AND b.batch_id = o.batch_id AND b.status = 'COMPLETED')"),
         rule("S11", "promised and actual children differ", E::None,
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path IN ('fork_parent', 'expand_parent')
              AND o.children <> (SELECT count(*) FROM token_parents p WHERE p.run_id = o.run_id
@@ -128,7 +84,8 @@ pub(super) fn rules() -> Vec<Rule> {
         rule("S15", "an artifact whose producer is not COMPLETED", E::None,
             "SELECT a.artifact_id FROM artifacts a WHERE a.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM node_states s
              WHERE s.run_id = a.run_id AND s.state_id = a.state_id AND s.status = 'COMPLETED')"),
-        rule("S16", "a node state whose fields do not fit its status", E::None, wrong_states()),
+        rule("S16", "a node state whose fields do not fit its status", E::None,
+            format!("SELECT state_id FROM node_states WHERE run_id IS ?1 AND ({})", check::wrong_state_sql())),
         rule("S17", "a call with no parent, two parents, or a parent of another run", E::None,
             "SELECT c.call_id FROM calls c WHERE c.run_id = ?1 AND ((c.state_id IS NULL) = (c.operation_id IS NULL)
              OR (c.state_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM node_states s

@@ -1,9 +1,14 @@
 //! Batches: gathered, released, consumed in one record; failed and tried again.
 
 use super::trail::{Lab, row};
+use audit_runtime::clock::ManualClock;
 use audit_runtime::landscape::Trigger;
 use audit_runtime::model::{Key, Kind};
-use audit_runtime::{Code, Status};
+use audit_runtime::{Builder, Code, Id, Status};
+use audit_testkit::{Effect, Fault, FaultyStorage, Operation};
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 fn l1_l15_l41_a_released_batch_consumes_its_members_and_mints_its_outputs() {
@@ -54,6 +59,11 @@ fn l14_a_failed_batch_is_tried_again_with_the_same_members() {
     run.finish().unwrap();
     let drafted = lab.of(Kind::BatchDrafted);
     assert_eq!((drafted.len(), drafted[1].body.id(Key::RetryOf)), (2, Some(first)));
+    assert_eq!(drafted[1].header.attempt, 1);
+    let members: Vec<_> = lab.of(Kind::BatchMember).iter().filter_map(|member| member.body.id(Key::Token)).collect();
+    let copied = drafted[1].body.get(Key::Parents).and_then(|list| list.as_array()).unwrap();
+    let copied: Vec<_> = copied.iter().filter_map(|item| Id::from_bytes(item.as_bytes()?)).collect();
+    assert_eq!(copied, members, "the members are copied");
     let statuses: Vec<_> = lab.of(Kind::BatchClosed).iter().map(|record| record.header.status).collect();
     assert_eq!(statuses, [Status::Failed, Status::Completed]);
     assert_eq!(lab.sweep(), Vec::<String>::new());
@@ -79,4 +89,92 @@ fn l31_dropped_batches_leave_no_member_without_an_outcome() {
     drop(failed.release(Trigger::EndOfSource).unwrap().fail("no").unwrap());
     assert_eq!(unfinished.run.finish().unwrap().status, Status::Failed);
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l15_the_trigger_that_fired_stands_in_the_batch_s_record_and_age_fires_while_the_source_is_idle() {
+    let clock = Arc::new(ManualClock::at(0));
+    let lab = Lab::with(|builder| builder.clock(clock.clone()));
+    let (run, land, nodes) = lab.begin();
+    for trigger in [Trigger::Count, Trigger::Condition, Trigger::EndOfSource] {
+        let mut batch = land.batch(nodes.agg).unwrap();
+        batch.add(row(&land, &nodes, 1)).unwrap();
+        batch.release(trigger).unwrap().complete(0, &()).unwrap();
+    }
+    let mut batch = land.batch(nodes.agg).unwrap();
+    batch.add(row(&land, &nodes, 2)).unwrap();
+    assert_eq!(batch.age(), Duration::ZERO);
+    // Nothing comes any more; only time goes by.
+    clock.advance(30_000_000_000);
+    assert_eq!(batch.age(), Duration::from_secs(30));
+    batch.release(Trigger::Age).unwrap().complete(0, &()).unwrap();
+    run.finish().unwrap();
+    let fired: Vec<_> =
+        lab.of(Kind::BatchExecuting).iter().filter_map(|r| r.body.text(Key::Trigger).map(str::to_owned)).collect();
+    assert_eq!(fired, ["count", "condition", "end_of_source", "age"]);
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+/// A batch is released, and from then on no sync succeeds; `spool` is where terminals go then.
+fn completion_lost(spool: impl FnOnce(&std::path::Path, Builder) -> Builder) -> Lab {
+    let storage = FaultyStorage::new();
+    let dir = tempfile::tempdir().unwrap();
+    let builder = Builder::new(dir.path().join("trail")).storage(Arc::new(storage.clone()));
+    let recorder = spool(dir.path(), builder).open().unwrap();
+    let lab = Lab { dir, recorder };
+    let (run, land, nodes) = lab.begin();
+    let mut batch = land.batch(nodes.agg).unwrap();
+    batch.add(row(&land, &nodes, 1)).unwrap();
+    let released = batch.release(Trigger::Count).unwrap();
+    for operation in [Operation::Write, Operation::Sync] {
+        let done = storage.count(operation);
+        storage.plan(Fault::from(operation, done + 1, Effect::Failed(ErrorKind::Other)));
+    }
+    let error = released.complete(1, &"sum").unwrap_err();
+    assert_eq!((error.code(), error.is_integrity()), (Code::BatchUnfinished, true), "{error}");
+    drop(run);
+    storage.mend();
+    lab
+}
+
+#[test]
+fn l13_a_released_batch_whose_completion_cannot_be_written_is_an_integrity_error_and_never_left_executing() {
+    let spooled = completion_lost(|_, builder| builder);
+    let lost = completion_lost(|dir, builder| {
+        // A file where the second sink should be: neither of the two takes the terminal.
+        std::fs::write(dir.join("taken"), b"").unwrap();
+        builder.spool(dir.join("taken").join("spool"))
+    });
+    for lab in [spooled, lost] {
+        let again = audit_runtime::open(lab.path()).unwrap();
+        let ended: Vec<Status> = lab.of(Kind::BatchClosed).iter().map(|record| record.header.status).collect();
+        assert_eq!(ended.len(), 1, "one end, whoever wrote it: {ended:?}");
+        assert_eq!(lab.of(Kind::StateClosed).len(), 1);
+        assert_eq!(lab.sweep(), Vec::<String>::new());
+        again.close().unwrap();
+    }
+}
+
+#[test]
+fn l5_a_run_that_fails_with_a_batch_under_way_names_it_and_keeps_all_evidence() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let mut batch = land.batch(nodes.agg).unwrap();
+    let id = batch.id();
+    let member = row(&land, &nodes, 1);
+    let token = member.id();
+    batch.add(member).unwrap();
+    let executing = batch.release(Trigger::Count).unwrap();
+    let unfinished = run.finish().unwrap_err();
+    assert_eq!(unfinished.error.code(), Code::RunHasOpenWork);
+    unfinished.run.fail("stopped").unwrap();
+    let (status, mut told) = lab.end();
+    told.sort();
+    assert_eq!(status, Status::Failed);
+    assert_eq!(told, [format!("S1 {token:#}"), format!("S9 {id:#}")]);
+    let mut swept = lab.sweep();
+    swept.sort();
+    assert_eq!(swept, ["S1", "S9", "S9"], "the batch, and the node state of its release");
+    assert_eq!((lab.count(Kind::BatchMember), lab.count(Kind::BatchExecuting), lab.count(Kind::RowRead)), (1, 1, 1));
+    drop(executing);
 }

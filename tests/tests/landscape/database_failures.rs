@@ -2,11 +2,12 @@
 
 use super::trail::{Lab, row};
 use audit_runtime::Status;
-use audit_runtime::landscape::CallKind;
+use audit_runtime::landscape::{Arrival, CallKind, Policy};
 use audit_runtime::model::digest::{Scope, digest_bytes};
 use audit_runtime::model::{Kind, Outcome};
 use audit_testkit::{Effect, Fault, FaultyStorage, Operation};
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 fn faulty() -> (Lab, FaultyStorage) {
@@ -86,4 +87,84 @@ fn d22_a_row_that_cannot_be_recorded_mints_no_token_and_the_source_stops() {
     let _again = audit_runtime::open(lab.dir.path().join("trail")).unwrap();
     assert_eq!(lab.count(Kind::RowRead), 1, "only the first row was read");
     assert!(matches!(lab.end().0, Status::Failed | Status::Abandoned));
+}
+
+#[test]
+fn l3_a_fork_or_expansion_whose_record_does_not_get_through_leaves_neither_children_nor_an_outcome() {
+    type Replace = fn(audit_runtime::landscape::Token) -> Result<usize, audit_runtime::Error>;
+    let forked: Replace = |token| Ok(token.fork(["left", "right"])?.len());
+    let expanded: Replace = |token| Ok(token.expand(NonZeroU32::new(3).unwrap())?.len());
+    for (replace, kind) in [(forked, Kind::TokenForked), (expanded, Kind::TokenExpanded)] {
+        for effect in [Effect::Failed(ErrorKind::Other), Effect::FailedHalfway(ErrorKind::Other)] {
+            let (lab, storage) = faulty();
+            let (run, land, nodes) = lab.begin();
+            let token = row(&land, &nodes, 1);
+            let done = storage.count(Operation::Write);
+            storage.plan(Fault::from(Operation::Write, done + 1, effect));
+            let error = replace(token).unwrap_err();
+            assert!(error.is_refused(), "{error}");
+            drop(run);
+            storage.mend();
+            let _again = audit_runtime::open(lab.path()).unwrap();
+            assert_eq!((lab.count(kind), lab.count(Kind::RowRead)), (0, 1), "{effect:?}");
+            let conn = index_of(&lab);
+            let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+            let (tokens, parents) = (count("SELECT count(*) FROM tokens"), count("SELECT count(*) FROM token_parents"));
+            let replaced = count("SELECT count(*) FROM outcomes WHERE path IN ('fork_parent', 'expand_parent')");
+            assert_eq!((tokens, parents, replaced), (1, 0, 0), "{effect:?}");
+        }
+    }
+}
+
+/// An index made from the journal, for plain SQL.
+fn index_of(lab: &Lab) -> rusqlite::Connection {
+    let copy = lab.dir.path().join("copy");
+    FaultyStorage::copy(&lab.path(), &copy).unwrap();
+    let layout = audit_runtime::journal::Layout::at(&copy);
+    audit_runtime::index::rebuild(&layout, &mut |_| {}).unwrap();
+    rusqlite::Connection::open(layout.index()).unwrap()
+}
+
+#[test]
+fn l20_a_merge_whose_failure_cannot_be_recorded_escalates_and_its_held_entries_are_left_to_recovery() {
+    let (lab, storage) = faulty();
+    let (run, land, nodes) = lab.begin();
+    let [a, b, c] = row(&land, &nodes, 1).fork(["a", "b", "c"]).unwrap();
+    let mut join = land.join(nodes.merge, Policy::RequireAll, &["a", "b", "c"]).unwrap();
+    for token in [a, b] {
+        assert!(matches!(join.arrive(token).unwrap(), Arrival::Held));
+    }
+    c.filtered().unwrap();
+    // Neither the journal nor the second sink takes a terminal any more.
+    std::fs::remove_dir(lab.path().join("spool")).unwrap();
+    std::fs::write(lab.path().join("spool"), b"").unwrap();
+    for operation in [Operation::Write, Operation::Sync] {
+        let done = storage.count(operation);
+        storage.plan(Fault::from(operation, done + 1, Effect::Failed(ErrorKind::Other)));
+    }
+    let error = join.lose("c").unwrap_err();
+    assert!(error.is_in_doubt(), "the failure reaches the caller: {error}");
+    drop((join, run));
+    assert!(lab.of(Kind::StateClosed).is_empty(), "nobody says how the held entries ended");
+    storage.mend();
+    std::fs::remove_file(lab.path().join("spool")).unwrap();
+    let _again = audit_runtime::open(lab.path()).unwrap();
+    let closed: Vec<Status> = lab.of(Kind::StateClosed).iter().map(|record| record.header.status).collect();
+    assert_eq!(closed, [Status::Abandoned, Status::Abandoned], "recovery owns them");
+    assert_eq!(lab.count(Kind::TokensCoalesced), 0);
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l20_a_held_entry_that_is_dropped_closes_its_parked_guard() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let [a, b] = row(&land, &nodes, 1).fork(["a", "b"]).unwrap();
+    let mut join = land.join(nodes.merge, Policy::RequireAll, &["a", "b"]).unwrap();
+    assert!(matches!(join.arrive(a).unwrap(), Arrival::Held));
+    drop((join, b));
+    assert_eq!(run.finish().unwrap().status, Status::Failed);
+    let closed = &lab.of(Kind::StateClosed)[0];
+    assert_eq!((closed.header.status, closed.header.exit), (Status::Failed, audit_runtime::Exit::Cancelled));
+    assert_eq!(lab.sweep(), Vec::<String>::new());
 }
