@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Type};
 
 use crate::attribute::Options;
+use crate::inside;
 use crate::model::{self, Function, InPlace, Plan};
 use crate::pledge::Action;
 
@@ -22,10 +23,18 @@ pub fn private(options: &Options) -> TokenStream {
 /// The function with its entry and its exit. `owner` is the type it belongs to, where that is known.
 pub fn function(function: &Function, options: &Options, owner: Option<&str>) -> TokenStream {
     let Some(body) = &function.body else { return function.to_token_stream() };
-    let plan = model::plan(function);
+    let mut plan = model::plan(function);
     let (inner_attrs, statements) = model::split_inner_attrs(body);
     let cx = Context { function, options, private: private(options), here: Span::mixed_site() };
-    let site = cx.site(&plan, owner);
+    let mut found = inside::Found::default();
+    let statements = match &mut plan {
+        Plan::Makes { in_place: Some(in_place), .. } => {
+            in_place.block = inside::expression(std::mem::take(&mut in_place.block), &cx.private, &mut found);
+            statements
+        }
+        _ => inside::statements(statements, &cx.private, &mut found),
+    };
+    let site = cx.site(&plan, owner, &found);
     let inputs = cx.inputs();
     let run = cx.run(&plan, &statements, body, inputs.is_some());
     let mut block =
@@ -44,7 +53,7 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// The static that says where and what this is, registered at link time.
-    fn site(&self, plan: &Plan, owner: Option<&str>) -> TokenStream {
+    fn site(&self, plan: &Plan, owner: Option<&str>, found: &inside::Found) -> TokenStream {
         let (p, here, options) = (&self.private, self.here, self.options);
         let ident = &self.function.sig.ident;
         let name = quote::format_ident!("{ident}").to_string();
@@ -82,10 +91,10 @@ impl Context<'_> {
             let terms = options.acknowledges.iter().map(|action| term(action, p));
             quote_spanned!(here=> , acknowledges: &[#(#terms),*])
         });
-        let text = &options.text;
+        let (text, inside) = (&options.text, found.option(p));
         quote_spanned! {here=>
             #p::site!(__AUDITED #form #name #line #column {
-                text: #text #node #kind #durable #policy #external #expects #acknowledges
+                text: #text #node #kind #durable #policy #external #expects #acknowledges #inside
             });
         }
     }
@@ -378,6 +387,11 @@ pub fn place(span: Span) -> (u32, u32) {
     }
     let narrow = |n: usize| u32::try_from(n).unwrap_or(0);
     (narrow(here.line()), narrow(here.column()))
+}
+
+/// The line of a token; 0 where the compiler does not tell.
+pub fn line_of(span: Span) -> u32 {
+    place(span).0
 }
 
 /// A function that is left out on purpose, listed in the catalogue.

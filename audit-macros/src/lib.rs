@@ -1,11 +1,12 @@
 //! Attributes and derives of the audit trail. Users reach them through `audit_runtime`.
 //!
 //! One direction, one file a step: `attribute` reads the options, `model` reads the function, `validate` compares the
-//! two, `expand` writes ordinary Rust. `block` does the same for every function of an `impl`, a trait or a module.
+//! two, `expand` writes ordinary Rust; in builds of the testkit `inside` marks the moments in the body. `block` does the same for every function of an `impl`, a trait or a module.
 
 #![forbid(unsafe_code)]
 
 mod attribute;
+mod audit_test;
 mod block;
 mod contract;
 mod derive_digest;
@@ -14,6 +15,7 @@ mod expand;
 #[cfg(test)]
 mod fuzz;
 mod governed;
+mod inside;
 mod model;
 mod pledge;
 #[cfg(test)]
@@ -70,4 +72,11 @@ pub fn evidence(item: TokenStream) -> TokenStream {
 #[proc_macro_derive(AuditDigest, attributes(audit))]
 pub fn audit_digest(item: TokenStream) -> TokenStream {
     derive_digest::derive(item.into()).into()
+}
+
+/// A test in a lab of its own: `#[audit_test]`, `#[audit_test(matrix)]`, `#[audit_test(crash, depth = 2)]`. Users reach it
+/// through the testkit.
+#[proc_macro_attribute]
+pub fn audit_test(options: TokenStream, item: TokenStream) -> TokenStream {
+    audit_test::expand(options.into(), item.into()).into()
 }

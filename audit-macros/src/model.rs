@@ -131,6 +131,11 @@ const TRANSPARENT: &[&str] = &[
     "include_str",
 ];
 
+/// Whether a macro holds ordinary expressions and nothing else.
+pub fn is_transparent(name: &str) -> bool {
+    TRANSPARENT.contains(&name)
+}
+
 /// Whether no `return`, no `?` and no macro that could hide one stands in the body.
 fn leaves_only_at_the_end(tokens: TokenStream) -> bool {
     let mut last: Option<Ident> = None;

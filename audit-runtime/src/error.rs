@@ -132,6 +132,9 @@ codes! {
     ContractFlawed = "AUD0805" Refused "the contract cannot be declared as it is" next "give every action a deadline, and one action that ends the run; `contract!` does not compile otherwise",
     NoAction = "AUD0806" Refused "no action runs here" next "say it inside the body of an action, before it returns",
     BadSetting = "AUD0810" Configuration "a setting of the environment cannot be as it is" next "mend or unset the variable; `audited doctor` lists all of them with their defaults",
+
+    // 09: the testkit
+    Injected = "AUD0901" Refused "a test asked for this failure" next "nothing: a lab's plan is in force, and only a test can make one",
 }
 
 /// What went wrong with the audit, never with the audited code.

@@ -16,6 +16,8 @@ pub mod context;
 pub mod contract;
 pub mod error;
 pub mod evidence;
+#[doc(hidden)]
+pub mod fault;
 pub mod governance;
 pub mod guard;
 pub mod index;

@@ -28,8 +28,15 @@ pub use crate::model::digest::{AsText, AuditDigest, CanonicalError, CanonicalWri
 pub use crate::site::{ByHand, ContractSite, Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
 pub use inventory;
 
+#[cfg(feature = "testkit")]
+pub use crate::guard::inside::{
+    FailsAsTold, FailsByAudit, FailsByForm, FailsByIo, FailsEmpty, FailsNot, Injectable, entered, questioned, step,
+    tried,
+};
+pub use crate::site::Inside;
 pub use crate::{
-    __audited_judge as judge, __audited_judge_type as judge_type, __audited_left_out as left_out,
+    __audited_awaiting as awaiting, __audited_entered as entered_here, __audited_judge as judge,
+    __audited_judge_type as judge_type, __audited_left_out as left_out, __audited_question as question,
     __audited_site as site,
 };
 
@@ -506,4 +513,86 @@ macro_rules! __audited_judge_type {
             $crate::__private::errored($end, error.0, $crate::__private::None, (&&error).code());
         }
     }};
+}
+
+/// The first statement of an audited body.
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_entered {
+    ($site:ident) => {
+        $crate::__private::entered(&$site)
+    };
+}
+
+/// The first statement of an audited body.
+#[cfg(not(feature = "testkit"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_entered {
+    ($site:ident) => {};
+}
+
+/// An `.await` of an audited body.
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_awaiting {
+    ($site:ident $nth:literal $awaited:expr) => {
+        $crate::__private::step(&$site, $nth, $awaited)
+    };
+}
+
+/// An `.await` of an audited body.
+#[cfg(not(feature = "testkit"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_awaiting {
+    ($site:ident $nth:literal $awaited:expr) => {
+        $awaited
+    };
+}
+
+/// The operand of a `?` of an audited body.
+#[cfg(feature = "testkit")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_question {
+    ($site:ident $nth:literal $value:expr) => {
+        match $value {
+            value => {
+                use $crate::__private::{
+                    FailsAsTold as _, FailsByAudit as _, FailsByForm as _, FailsByIo as _, FailsEmpty as _,
+                    FailsNot as _,
+                };
+                let maker = (&&&&&&$crate::__private::tried(&value)).maker();
+                match maker {
+                    $crate::__private::Some(make) if $crate::__private::questioned(&$site, $nth, true) => make(),
+                    $crate::__private::Some(_) => value,
+                    $crate::__private::None => {
+                        $crate::__private::questioned(&$site, $nth, false);
+                        value
+                    }
+                }
+            }
+        }
+    };
+    ($site:ident $nth:literal blind $value:expr) => {
+        match $value {
+            value => {
+                $crate::__private::questioned(&$site, $nth, false);
+                value
+            }
+        }
+    };
+}
+
+/// The operand of a `?` of an audited body.
+#[cfg(not(feature = "testkit"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audited_question {
+    ($site:ident $nth:literal $($value:tt)*) => {
+        $($value)*
+    };
 }

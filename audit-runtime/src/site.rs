@@ -25,6 +25,24 @@ pub struct Options {
     pub expects: &'static [Expects],
     /// Actions that a call acknowledges.
     pub acknowledges: &'static [Term],
+    /// Moments inside the body, as far as the annotation could see; empty in builds without the testkit.
+    pub inside: Inside,
+}
+
+/// The moments inside an audited body: source lines, in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// Of each `.await`.
+    pub awaits: &'static [u32],
+    /// Of each `?`.
+    pub questions: &'static [u32],
+    /// Macros that hold an `.await` or a `?` and could not be seen into: line and name.
+    pub blind: &'static [(u32, &'static str)],
+}
+
+impl Inside {
+    /// Nothing is known.
+    pub const NONE: Inside = Inside { awaits: &[], questions: &[], blind: &[] };
 }
 
 impl Options {
@@ -38,6 +56,7 @@ impl Options {
         external: false,
         expects: &[],
         acknowledges: &[],
+        inside: Inside::NONE,
     };
 }
 

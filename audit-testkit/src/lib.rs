@@ -4,11 +4,44 @@
 //! |---|---|
 //! | `contracts` | declared actions that nobody acknowledges, found at link time |
 //! | `storage` | a storage that fails on demand and knows what had reached the disk |
+//! | `case` | one fault at one moment, with an address that a failure prints and a replay reads |
+//! | `lab` | one test's own trail, clock, plan and threads |
+//! | `matrix` | a scenario, once for every fault at every moment: in process, killed, on a sick store, after a power cut |
+//! | `story` | the trail read back from disk, and what a test says of it |
+//! | `coverage` | which failure paths a run has seen, a line each |
+//!
+//! All but the first two need the feature `lab`.
 
 #![forbid(unsafe_code)]
 
 pub mod contracts;
 pub mod storage;
 
+#[cfg(feature = "lab")]
+pub mod case;
+#[cfg(feature = "lab")]
+pub mod coverage;
+#[cfg(feature = "lab")]
+pub mod lab;
+#[cfg(feature = "lab")]
+pub mod matrix;
+#[cfg(feature = "lab")]
+pub mod story;
+
 pub use contracts::assert_contracts_covered;
 pub use storage::{Effect, Fault, FaultyFiles, FaultyStorage, Operation, PayloadStep, Unsynced};
+
+#[cfg(feature = "lab")]
+pub use audit_macros::audit_test;
+#[cfg(feature = "lab")]
+pub use audit_runtime::__private::Injectable;
+#[cfg(feature = "lab")]
+pub use audit_runtime::fault::Phase;
+#[cfg(feature = "lab")]
+pub use case::{Case, Kind, Kinds};
+#[cfg(feature = "lab")]
+pub use lab::{Hold, Lab};
+#[cfg(feature = "lab")]
+pub use matrix::{Matrix, Report, Told};
+#[cfg(feature = "lab")]
+pub use story::{Entries, Entry, Story};

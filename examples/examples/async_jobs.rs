@@ -28,7 +28,7 @@ use tracing_subscriber::prelude::*;
 
 /// Why a job did not get through.
 #[derive(Debug)]
-enum Fault {
+pub(crate) enum Fault {
     Declined(u32),
     TooLate,
     Gone,
@@ -70,7 +70,7 @@ async fn quote(source: &str, time: Option<Duration>) -> Result<f64, Fault> {
 
 /// Asks two sources; the one that does not answer first is dropped where it waits.
 #[audited(node = "rates")]
-async fn rates() -> Result<f64, Fault> {
+pub(crate) async fn rates() -> Result<f64, Fault> {
     tokio::select! {
         rate = quote("primary", Some(Duration::from_millis(2))) => rate,
         rate = quote("mirror", None) => rate,
@@ -84,7 +84,7 @@ async fn charge(amount: u64, nth: u32) -> Result<u64, Fault> {
 }
 
 #[audited(node = "charge with retries")]
-async fn charge_with_retries(amount: u64) -> Result<u64, Fault> {
+pub(crate) async fn charge_with_retries(amount: u64) -> Result<u64, Fault> {
     let mut nth = 0;
     loop {
         match charge(amount, nth).await {
@@ -106,7 +106,7 @@ async fn render() -> Result<String, Fault> {
 
 /// Gives up; the entry inside is recorded as cancelled, this one as failed.
 #[audited(node = "report")]
-async fn report() -> Result<String, Fault> {
+pub(crate) async fn report() -> Result<String, Fault> {
     timeout(Duration::from_millis(5), render()).await.map_err(|_| Fault::TooLate)?
 }
 
@@ -131,7 +131,7 @@ async fn notify(customer: u32) -> Result<u32, Fault> {
 }
 
 /// What became of the jobs, as the program itself saw it.
-struct Day {
+pub(crate) struct Day {
     rate: f64,
     charged: u64,
     notified: usize,
@@ -141,7 +141,7 @@ struct Day {
 }
 
 #[audited(node = "settle the day")]
-async fn settle_day() -> Result<Day, Fault> {
+pub(crate) async fn settle_day() -> Result<Day, Fault> {
     let rate = rates().await?;
     let charged = charge_with_retries(250).await?;
     let report = report().await.unwrap_or_else(|fault| fault.to_string());

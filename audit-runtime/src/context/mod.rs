@@ -28,11 +28,13 @@ pub(crate) struct Ambient {
     pub(crate) run: RunId,
     /// The innermost open node state.
     pub(crate) state: Id,
+    /// It was carried here from where the state was opened: what begins here may outlive it.
+    pub(crate) carried: bool,
 }
 
 impl Ambient {
     /// Nothing is current.
-    pub(crate) const NOTHING: Ambient = Ambient { recorder: None, run: RunId::NONE, state: Id::NONE };
+    pub(crate) const NOTHING: Ambient = Ambient { recorder: None, run: RunId::NONE, state: Id::NONE, carried: false };
 }
 
 thread_local! {
@@ -166,23 +168,33 @@ pub(crate) struct Place {
     pub(crate) run: RunId,
     pub(crate) parent: Id,
     pub(crate) unattributed: bool,
+    /// The parent's context was carried here.
+    pub(crate) detached: bool,
 }
 
 /// The place of an entry that is made now, with this recorder.
 pub(crate) fn place(recorder: u32, ambient: &Ambient) -> Place {
     let mine = ambient.recorder.as_ref().is_some_and(|r| r.number() == recorder);
     if mine && (ambient.run != RunId::NONE || !ambient.state.is_none()) {
-        return Place { run: ambient.run, parent: ambient.state, unattributed: false };
+        return Place {
+            run: ambient.run,
+            parent: ambient.state,
+            unattributed: false,
+            detached: ambient.carried && !ambient.state.is_none(),
+        };
     }
     let runs = RUNS.read();
     let mut active = runs.iter().filter(|active| active.recorder == recorder);
     match (active.next(), active.next()) {
-        (None, _) => Place { run: RunId::NONE, parent: Id::NONE, unattributed: false },
+        (None, _) => Place { run: RunId::NONE, parent: Id::NONE, unattributed: false, detached: false },
         // The thread that began the only run is where its work starts; any other thread got work from somewhere.
-        (Some(only), None) => {
-            Place { run: only.run, parent: Id::NONE, unattributed: only.thread != std::thread::current().id() }
-        }
-        (Some(_), Some(_)) => Place { run: RunId::NONE, parent: Id::NONE, unattributed: true },
+        (Some(only), None) => Place {
+            run: only.run,
+            parent: Id::NONE,
+            unattributed: only.thread != std::thread::current().id(),
+            detached: false,
+        },
+        (Some(_), Some(_)) => Place { run: RunId::NONE, parent: Id::NONE, unattributed: true, detached: false },
     }
 }
 
@@ -197,22 +209,29 @@ pub(crate) fn place(recorder: u32, ambient: &Ambient) -> Place {
 #[must_use = "a context does nothing until work runs in it"]
 pub struct AuditContext(Ambient);
 
+/// Makes a recorder current on this thread for good.
+#[cfg(feature = "testkit")]
+pub(crate) fn adopt(recorder: &Recorder) {
+    wake();
+    drop(replace(Ambient { recorder: Some(recorder.clone()), ..Ambient::NOTHING }));
+}
+
 /// What is current here.
 pub fn audit_context() -> AuditContext {
-    AuditContext(ambient())
+    AuditContext(Ambient { carried: true, ..ambient() })
 }
 
 impl AuditContext {
     /// The context of a scope.
     pub(crate) fn of(recorder: &Recorder, run: RunId) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state: Id::NONE })
+        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state: Id::NONE, carried: false })
     }
 
-    /// The context inside an open node state.
+    /// The context inside an open node state, for work that its guard gives away.
     pub(crate) fn inside(recorder: &Recorder, run: RunId, state: Id) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state })
+        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state, carried: true })
     }
 
     /// Runs a closure in this context.

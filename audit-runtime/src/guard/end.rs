@@ -30,6 +30,7 @@ pub struct End {
     result: Option<ResultId>,
     /// The output that could not be digested: the body ran, its success cannot be stated.
     undigestable: Option<Error>,
+    doomed: bool,
 }
 
 impl End {
@@ -45,6 +46,7 @@ impl End {
             location: String::new(),
             result: None,
             undigestable: None,
+            doomed: false,
         }
     }
 
@@ -61,6 +63,9 @@ impl End {
 
     /// The body returned an error of this type.
     pub(crate) fn errored(&mut self, text: Option<String>, error_type: &'static str, code: Option<String>) {
+        if crate::seeded::is("error_told_as_success") {
+            return;
+        }
         self.exit = Exit::Errored;
         self.error = text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| error_type.to_owned());
         self.error_type = error_type;
@@ -87,6 +92,11 @@ impl End {
         }
     }
 
+    /// The journal will not take it: a lab's plan says so.
+    pub(crate) fn doom(&mut self) {
+        self.doomed = true;
+    }
+
     /// The terminal's fields.
     pub(crate) fn close(&self) -> CloseState<'_> {
         let text = |text: &'_ str| (!text.is_empty()).then_some(()).is_some();
@@ -100,6 +110,7 @@ impl End {
             reason: self.reason,
             location: text(&self.location).then_some(&self.location),
             result: self.result.as_ref().map(ResultId::as_str),
+            doomed: self.doomed,
             ..CloseState::new(status, self.exit)
         }
     }

@@ -5,10 +5,11 @@ use super::hook;
 use super::inputs::Inputs;
 use crate::context::{self, Ambient, Place};
 use crate::error::{Code, Error};
+use crate::fault::{self, Answer, Hit, Phase};
 use crate::model::{Id, RunId};
 use crate::recorder::{OpenState, Opened, Pending, Recorder, Refused};
 use crate::seeded;
-use crate::site::{OnFailure, Site};
+use crate::site::{Form, OnFailure, Site};
 
 /// What became of asking for an entry.
 #[expect(clippy::large_enum_variant, reason = "a box would be the only allocation of an entry")]
@@ -17,6 +18,8 @@ pub(crate) enum Asked {
     Opened(Opening),
     /// The body runs without a record.
     Unaudited,
+    /// A lab's plan: the future is never polled again.
+    Held,
 }
 
 /// An entry on its way.
@@ -29,7 +32,7 @@ pub(crate) struct Opening {
 impl Opening {
     /// What is current inside the body.
     pub(crate) fn ambient(&self) -> Ambient {
-        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id }
+        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id, carried: false }
     }
 }
 
@@ -38,9 +41,10 @@ impl Opening {
 /// # Errors
 /// Why the body must not run, with the policy already applied: under `degrade` this never fails but for
 /// `AUDIT_REQUIRED`, under `panic` it panics.
-pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Asked, Error> {
+pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>, form: Form) -> Result<Asked, Error> {
     let ambient = if context::is_off() { Ambient::NOTHING } else { context::ambient() };
     let Some(recorder) = ambient.recorder.clone().or_else(context::installed) else {
+        fault::orphaned(site);
         return match context::admit(site) {
             Ok(()) => Ok(Asked::Unaudited),
             Err(error) => answer(site, None, error),
@@ -52,9 +56,21 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<As
     if let Some(run) = inputs.run
         && run != place.run
     {
-        place = Place { run, parent: Id::NONE, unattributed: false };
+        place = Place { run, parent: Id::NONE, unattributed: false, detached: false };
     }
-    match open(site, &recorder, &place, inputs) {
+    let told = recorder.0.planned.ask(|| Hit {
+        can_refuse: true,
+        can_cancel: form == Form::Async,
+        ..Hit::new(site, Phase::BeforeBegin, place.parent)
+    });
+    if told == Answer::Cancel {
+        return Ok(Asked::Held);
+    }
+    let opened = match told {
+        Answer::Refuse => Err(fault::injected(&Hit::new(site, Phase::BeforeBegin, place.parent))),
+        Answer::Go | Answer::Fail | Answer::Cancel => open(site, &recorder, &place, inputs),
+    };
+    match opened {
         Ok((opened, pending)) => Ok(Asked::Opened(Opening { recorder, opened, pending })),
         Err(_) if seeded::is("open_failure_ignored") => Ok(Asked::Unaudited),
         Err(error) => {
@@ -93,6 +109,7 @@ fn open(site: &'static Site, recorder: &Recorder, place: &Place, inputs: &Inputs
         input: &inputs.slot,
         recorded: inputs.recorded().as_deref(),
         unattributed: place.unattributed,
+        detached: place.detached,
         durability: site.options.durable,
         external: site.options.external,
         token: None,
@@ -148,6 +165,11 @@ impl Entry {
         Entry { site, open: None }
     }
 
+    /// Where it stands in the code.
+    pub(crate) fn site(&self) -> &'static Site {
+        self.site
+    }
+
     /// Whether there is something to end.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
@@ -156,8 +178,8 @@ impl Entry {
 
     /// Opens and makes current. Returns when the opening is acknowledged.
     pub(crate) fn enter(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
-        let opening = match ask(site, inputs)? {
-            Asked::Unaudited => return Ok(Entry::unaudited(site)),
+        let opening = match ask(site, inputs, Form::Sync)? {
+            Asked::Unaudited | Asked::Held => return Ok(Entry::unaudited(site)),
             Asked::Opened(opening) => opening,
         };
         let current = opening.ambient();
@@ -170,17 +192,31 @@ impl Entry {
         Ok(Entry { site, open: Some(Open { recorder, opened, before }) })
     }
 
+    /// Asks the plan, where there is one, what happens at this moment.
+    #[inline]
+    pub(crate) fn at(&self, phase: Phase, can_fail: bool) -> Answer {
+        let Some(open) = &self.open else { return Answer::Go };
+        open.recorder.0.planned.ask(|| Hit {
+            can_fail,
+            can_refuse: phase == Phase::BeforeComplete,
+            ..Hit::new(self.site, phase, open.opened.id)
+        })
+    }
+
     /// Ends it. Returns when the terminal is acknowledged.
     ///
     /// # Errors
     /// In doubt: the body ran, but its end is not recorded, or is recorded as an output that could not be digested.
     pub(crate) fn end(&mut self, mut end: End) -> Result<(), Error> {
         let Some(open) = self.open.take() else { return Ok(()) };
-        let recorder = open.recorder.clone();
+        let (recorder, state) = (open.recorder.clone(), open.opened.id);
         let closed = open.close(&end);
         match closed.err().or_else(|| end.in_doubt()) {
             Some(error) => answer_late(self.site, &recorder, error).map_or(Ok(()), Err),
-            None => Ok(()),
+            None => {
+                recorder.0.planned.ask(|| Hit::new(self.site, Phase::AfterComplete, state));
+                Ok(())
+            }
         }
     }
 
@@ -207,7 +243,8 @@ impl Drop for Entry {
     fn drop(&mut self) {
         if let Some(open) = self.open.take().filter(|_| !seeded::is("terminal_lost_on_drop")) {
             // The failure, if any, is in the recorder's poison slot; the panic goes on as it was.
-            drop(open.close(&End::panicked()));
+            let end = if seeded::is("panic_told_as_success") { End::returned() } else { End::panicked() };
+            drop(open.close(&end));
         }
     }
 }

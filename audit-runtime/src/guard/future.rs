@@ -13,15 +13,18 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::call::begin;
+use super::call::{begin, can_fail};
 use super::end::End;
 use super::entry::{self, Asked};
 use super::hook;
 use super::inputs::Inputs;
 use crate::context::{self, Ambient, Restore};
 use crate::error::Error;
+use crate::fault::{self, Answer, Hit, Phase};
+use crate::model::Id;
 use crate::recorder::{Opened, Pending, Recorder};
-use crate::site::Site;
+use crate::seeded;
+use crate::site::{Form, Site};
 
 pin_project! {
     /// A future that leaves one opening record when it is first polled, and exactly one terminal.
@@ -116,9 +119,14 @@ pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F, H: Hold<R>>(
             let body = make();
             let stage = match entry.hand_over() {
                 None => Stage::Off,
-                Some((recorder, opened)) => {
-                    Stage::Running(Box::new(Live { recorder, opened, pending: None, polled: false }))
-                }
+                Some((recorder, opened)) => Stage::Running(Box::new(Live {
+                    recorder,
+                    opened,
+                    pending: None,
+                    polled: false,
+                    begun: true,
+                    held: false,
+                })),
             };
             (Some(body), stage)
         }
@@ -140,6 +148,8 @@ enum Stage {
     Refused(Error),
     Off,
     Done,
+    /// A lab's plan: it never comes back, and whoever drives it drops it.
+    Held,
 }
 
 struct Live {
@@ -148,11 +158,15 @@ struct Live {
     pending: Option<Pending>,
     /// A poll of the body is under way.
     polled: bool,
+    /// The body has been polled.
+    begun: bool,
+    /// A lab's plan: it is not polled again.
+    held: bool,
 }
 
 impl Live {
     fn ambient(&self) -> Ambient {
-        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id }
+        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id, carried: false }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -185,7 +199,8 @@ impl State {
             | Stage::Closing(..)
             | Stage::Refused(_)
             | Stage::Off
-            | Stage::Done => None,
+            | Stage::Done
+            | Stage::Held => None,
         }
     }
 
@@ -199,8 +214,12 @@ impl State {
                         self.stage = Stage::Off;
                         return Step::Run;
                     }
-                    match entry::ask(self.site, inputs) {
+                    match entry::ask(self.site, inputs, Form::Async) {
                         Err(error) => return Step::Refuse(error),
+                        Ok(Asked::Held) => {
+                            self.stage = Stage::Held;
+                            return Step::Wait;
+                        }
                         Ok(Asked::Unaudited) => self.stage = Stage::Off,
                         Ok(Asked::Opened(opening)) => {
                             let entry::Opening { recorder, opened, pending } = opening;
@@ -209,6 +228,8 @@ impl State {
                                 opened,
                                 pending: Some(pending),
                                 polled: false,
+                                begun: false,
+                                held: false,
                             }));
                         }
                     }
@@ -227,11 +248,19 @@ impl State {
                         Err(error) => return Step::Refuse(error),
                     },
                 },
+                Stage::Running(live) if live.held => {
+                    self.stage = Stage::Running(live);
+                    return Step::Wait;
+                }
                 Stage::Running(mut live) => {
                     live.polled = true;
                     hook::opened(&live.recorder, &live.opened);
                     self.stage = Stage::Running(live);
                     return Step::Run;
+                }
+                Stage::Held => {
+                    self.stage = Stage::Held;
+                    return Step::Wait;
                 }
                 Stage::Off => {
                     self.stage = Stage::Off;
@@ -242,12 +271,29 @@ impl State {
                         self.stage = Stage::Closing(live, late);
                         return Step::Wait;
                     }
-                    Poll::Ready(written) => return self.judged(&live.recorder, written.err().or(late)),
+                    Poll::Ready(written) => return self.judged(&live, written.err().or(late)),
                 },
                 Stage::Refused(error) => return Step::Refuse(error),
                 Stage::Done => panic!("an audited future was polled after it had ended"),
             }
         }
+    }
+
+    /// Asks the plan, where there is one, what happens at this moment of a running body.
+    #[inline]
+    fn at(&mut self, phase: Phase, can_fail: bool) -> Answer {
+        let Stage::Running(live) = &mut self.stage else { return Answer::Go };
+        if phase == Phase::AfterBegin && std::mem::replace(&mut live.begun, true) {
+            return Answer::Go;
+        }
+        let answer = live.recorder.0.planned.ask(|| Hit {
+            can_fail,
+            can_cancel: phase == Phase::AfterBegin,
+            can_refuse: phase == Phase::BeforeComplete,
+            ..Hit::new(self.site, phase, live.opened.id)
+        });
+        live.held = answer == Answer::Cancel;
+        answer
     }
 
     /// The body has to come back later.
@@ -268,7 +314,7 @@ impl State {
         let Stage::Running(mut live) = std::mem::replace(&mut self.stage, Stage::Done) else { return Step::Give };
         hook::closed(&live.opened);
         match live.recorder.close_state(&live.opened, &end.close()) {
-            Err(error) => self.judged(&live.recorder, Some(error)),
+            Err(error) => self.judged(&live, Some(error)),
             Ok(pending) => {
                 live.pending = Some(pending);
                 self.stage = Stage::Closing(live, end.in_doubt());
@@ -283,14 +329,20 @@ impl State {
         hook::closed(&live.opened);
         let written =
             live.recorder.close_state(&live.opened, &end.close()).and_then(|pending| live.recorder.wait(pending));
-        self.judged(&live.recorder, written.err().or_else(|| end.in_doubt()))
+        self.judged(&live, written.err().or_else(|| end.in_doubt()))
     }
 
-    fn judged(&self, recorder: &Recorder, error: Option<Error>) -> Step {
-        match error.and_then(|error| entry::answer_late(self.site, recorder, error)) {
-            Some(error) => Step::Refuse(error),
-            None => Step::Give,
+    fn judged(&mut self, live: &Live, error: Option<Error>) -> Step {
+        let recorded = error.is_none();
+        if let Some(error) = error.and_then(|error| entry::answer_late(self.site, &live.recorder, error)) {
+            return Step::Refuse(error);
         }
+        let hit = || Hit { can_cancel: true, ..Hit::new(self.site, Phase::AfterComplete, live.opened.id) };
+        if recorded && live.recorder.0.planned.ask(hit) == Answer::Cancel {
+            self.stage = Stage::Held;
+            return Step::Wait;
+        }
+        Step::Give
     }
 }
 
@@ -298,12 +350,14 @@ impl Drop for State {
     fn drop(&mut self) {
         let (live, end) = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Opening(live) => (live, End::cancelled("dropped before the body was entered")),
-            Stage::Running(live) if live.polled => (live, End::panicked()),
+            Stage::Running(live) if live.polled || seeded::is("cancel_told_as_panic") => (live, End::panicked()),
             Stage::Running(live) => (live, End::cancelled("dropped")),
-            Stage::Unpolled(_) | Stage::Closing(..) | Stage::Refused(_) | Stage::Off | Stage::Done => return,
+            Stage::Unpolled(_) | Stage::Closing(..) | Stage::Refused(_) | Stage::Off | Stage::Done | Stage::Held => {
+                return;
+            }
         };
         hook::closed(&live.opened);
-        if crate::seeded::is("terminal_lost_on_drop") {
+        if seeded::is("terminal_lost_on_drop") {
             return;
         }
         // The failure, if any, is in the recorder's poison slot; a dropped future ends quietly.
@@ -319,21 +373,47 @@ impl<F: Future, H: Hold<F::Output>> Future for Audited<F, H> {
         let mut step = this.state.before(cx);
         if let (Step::Run, Some(body)) = (&step, this.body.as_mut().as_pin_mut()) {
             let restore = this.state.current().map(Restore::after);
-            let Poll::Ready(out) = body.poll(cx) else {
-                this.state.suspended();
-                return Poll::Pending;
+            let restore = match seeded::is("context_kept_between_polls") {
+                true => {
+                    std::mem::forget(restore);
+                    None
+                }
+                false => restore,
+            };
+            let site = this.state.site;
+            let mut out = match this.state.at(Phase::AfterBegin, can_fail::<F::Output>(site)) {
+                Answer::Fail => (this.refuse)(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE))),
+                Answer::Cancel => {
+                    this.state.suspended();
+                    return Poll::Pending;
+                }
+                Answer::Go | Answer::Refuse => match body.poll(cx) {
+                    Poll::Ready(out) => out,
+                    Poll::Pending => {
+                        this.state.suspended();
+                        return Poll::Pending;
+                    }
+                },
             };
             this.body.set(None);
             if !this.state.is_open() {
                 return Poll::Ready(out);
             }
+            let answer = this.state.at(Phase::BeforeComplete, can_fail::<F::Output>(site));
+            if answer == Answer::Fail {
+                out = (this.refuse)(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
+            }
             let mut end = End::returned();
             (this.judge)(&out, &mut end);
+            if answer == Answer::Refuse {
+                end.doom();
+            }
             if !H::WAITS {
-                return Poll::Ready(match this.state.end_in_place(end) {
-                    Step::Refuse(error) => (this.refuse)(error),
-                    Step::Wait | Step::Run | Step::Give => out,
-                });
+                return match this.state.end_in_place(end) {
+                    Step::Refuse(error) => Poll::Ready((this.refuse)(error)),
+                    Step::Wait => Poll::Pending,
+                    Step::Run | Step::Give => Poll::Ready(out),
+                };
             }
             this.out.put(out);
             step = this.state.end(end, cx);

@@ -46,6 +46,7 @@ impl Recorder {
             input: &Slot::NOT_REQUESTED,
             recorded: None,
             unattributed: place.unattributed,
+            detached: !place.parent.is_none(),
             durability: None,
             external: false,
             token: None,

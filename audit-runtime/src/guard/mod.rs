@@ -16,6 +16,7 @@
 //! | `call` | a body that is a closure |
 //! | `future` | a body that is a future |
 //! | `hand` | guards taken by hand |
+//! | `inside` | the awaits and `?`s of a body, in builds of the testkit |
 //! | `scope` | a recorder or a run for a closure or a future |
 //! | `hook` | the panic hook: sees panics before unwinding begins |
 
@@ -26,6 +27,8 @@ pub(crate) mod future;
 pub(crate) mod hand;
 pub(crate) mod hook;
 pub(crate) mod inputs;
+#[cfg(feature = "testkit")]
+pub(crate) mod inside;
 mod scope;
 
 pub use hand::Guard;

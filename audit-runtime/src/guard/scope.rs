@@ -29,6 +29,15 @@ impl Recorder {
     }
 }
 
+#[cfg(feature = "testkit")]
+impl Recorder {
+    /// Makes this recorder current on this thread until the thread ends: a lab's worker threads belong to their lab.
+    #[doc(hidden)]
+    pub fn adopt_thread(&self) {
+        crate::context::adopt(self);
+    }
+}
+
 impl RunHandle {
     /// Runs a closure in this run.
     pub fn scope<R>(&self, work: impl FnOnce() -> R) -> R {

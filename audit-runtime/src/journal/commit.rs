@@ -26,7 +26,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub(super) fn kept(seq: u64) -> Pending {
+    pub(crate) fn kept(seq: u64) -> Pending {
         Pending { seq, deadline: None, registered: false }
     }
 

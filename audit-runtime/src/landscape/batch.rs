@@ -256,6 +256,7 @@ impl Gathered {
             input: &Slot::NOT_REQUESTED,
             recorded: None,
             unattributed: false,
+            detached: false,
             durability: None,
             external: false,
             token: None,

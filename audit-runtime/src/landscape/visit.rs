@@ -100,6 +100,7 @@ impl Token {
             input,
             recorded: None,
             unattributed: false,
+            detached: false,
             durability: None,
             // A sink's write has an opening of its own on the device before it begins.
             external: outside && node.kind != NodeKind::Sink,

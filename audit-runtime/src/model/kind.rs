@@ -128,6 +128,8 @@ keys! {
     Session = 43 "session" Text,
     /// Type and correlation id of one request.
     Request = 44 "request" Text,
+    /// It began in a context that was carried there: it may outlive its parent.
+    Detached = 45 "detached" Bool,
     /// Version of the canonical form that digests are made of.
     CanonicalVersion = 46 "canonical_version" Uint,
     /// Counts by name.
@@ -413,7 +415,7 @@ kinds! {
     /// Another process works on the run.
     RunJoined = 18 "RUN_JOINED" [] [Actor],
     /// An audited body is about to run.
-    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind, Token, Resume],
+    StateOpened = 32 "STATE_OPENED" [Input] [Recorded, Unattributed, Trace, Node, NodeKind, Token, Resume, Detached],
     /// The node state was handed over.
     StateDeferred = 33 "STATE_DEFERRED" [] [ContextAfter, Reason],
     /// The node state's only terminal.

@@ -17,6 +17,7 @@ use crate::ledger::{OpenEntry, Refusal};
 use crate::model::digest::Slot;
 use crate::model::record::{Header, flag};
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
+use crate::seeded;
 use crate::site::{OnFailure, Site};
 use std::cell::RefCell;
 use std::task::{Context, Poll};
@@ -34,6 +35,7 @@ pub(crate) struct OpenState<'a> {
     /// An encoded CBOR map.
     pub(crate) recorded: Option<&'a [u8]>,
     pub(crate) unattributed: bool,
+    pub(crate) detached: bool,
     pub(crate) durability: Option<Durability>,
     pub(crate) external: bool,
     /// The token that visits.
@@ -76,6 +78,8 @@ pub(crate) struct CloseState<'a> {
     pub(crate) context_after: Option<&'a [u8]>,
     /// What the acknowledged actions brought about.
     pub(crate) result: Option<&'a str>,
+    /// A lab's plan wants the journal not to take it.
+    pub(crate) doomed: bool,
 }
 
 impl CloseState<'_> {
@@ -93,6 +97,7 @@ impl CloseState<'_> {
             location: None,
             context_after: None,
             result: None,
+            doomed: false,
         }
     }
 }
@@ -106,6 +111,15 @@ pub(crate) struct Pending {
     beside: Vec<Beside>,
     /// What to do when it is not acknowledged; `None` when nothing can go wrong any more.
     kept: Option<Box<Kept>>,
+}
+
+impl Pending {
+    /// All that waits, leaving one that waits for nothing.
+    fn take(&mut self) -> Pending {
+        let kept = journal::Pending::kept(self.journal.seq());
+        let journal = std::mem::replace(&mut self.journal, kept);
+        Pending { journal, beside: std::mem::take(&mut self.beside), kept: self.kept.take() }
+    }
 }
 
 #[derive(Debug)]
@@ -162,6 +176,9 @@ impl Recorder {
             }
             if open.unattributed {
                 body.yes(Key::Unattributed);
+            }
+            if open.detached {
+                body.yes(Key::Detached);
             }
             for (key, id) in [(Key::Token, open.token), (Key::Resume, open.resume)] {
                 if let Some(id) = id {
@@ -227,7 +244,8 @@ impl Recorder {
         let beside =
             opened.acknowledges.map_or_else(|| Ok(Vec::new()), |site| self.acknowledge_beside(opened, site, close));
         with_body(fill, |body| {
-            let appended = beside.and_then(|beside| Ok((self.append(&mut header, body, Purpose::Terminal)?, beside)));
+            let appended =
+                beside.and_then(|beside| Ok((self.append_terminal(&mut header, body, close.doomed)?, beside)));
             match appended {
                 Ok(appended) => {
                     self.0.ledger.lock().closed(opened.id.seq, close.exit);
@@ -236,6 +254,13 @@ impl Recorder {
                 Err(failure) => Err(self.place_elsewhere(opened, header, body, failure)),
             }
         })
+    }
+
+    fn append_terminal(&self, header: &mut Header, body: &[u8], doomed: bool) -> Result<journal::Pending, Error> {
+        if doomed {
+            return Err(Error::new(Code::Injected, "appending a terminal"));
+        }
+        self.append(header, body, Purpose::Terminal)
     }
 
     /// As [`close_state`](Self::close_state) for guards that are dropped: never waits. The terminal is appended for the
@@ -386,6 +411,10 @@ impl Recorder {
 
     /// As [`wait`](Self::wait), for tasks.
     pub(crate) fn poll(&self, pending: &mut Pending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.0.planned.is_some() && !seeded::is("lab_waits_elsewhere") {
+            // A lab's clock stands still: a task that waits for another thread would let every timer fire at once.
+            return Poll::Ready(self.wait(pending.take()));
+        }
         let mut outcome = Ok(());
         for beside in &mut pending.beside {
             match self.poll_beside(beside, cx) {

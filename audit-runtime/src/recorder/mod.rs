@@ -40,12 +40,14 @@ pub use run::{Run, RunHandle, RunSummary, SiteCounts, Unfinished};
 
 use crate::clock::Clock;
 use crate::error::{Code, Error};
+use crate::fault::Planned;
 use crate::journal::spool::Spool;
 use crate::journal::{Closed, Journal, Layout, Pending as JournalPending, Purpose};
 use crate::ledger::Ledger;
 use crate::model::record::{Header, flag};
 use crate::model::{Durability, Key, Kind, RunId, StreamId};
 use crate::payload::Keeper;
+use crate::seeded;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -89,6 +91,8 @@ pub(crate) struct Core {
     /// Stands in every run's first record.
     pub(crate) running_timeout: Option<Duration>,
     actor: Option<String>,
+    /// What a lab wants to happen; nothing in every other recorder.
+    pub(crate) planned: Planned,
 }
 
 impl Drop for Core {
@@ -112,6 +116,7 @@ pub(crate) struct Parts {
     pub(crate) payloads: Option<Keeper>,
     pub(crate) running_timeout: Option<Duration>,
     pub(crate) actor: Option<String>,
+    pub(crate) planned: Planned,
 }
 
 /// How a recorder is doing.
@@ -155,6 +160,7 @@ impl Recorder {
             payloads: parts.payloads,
             running_timeout: parts.running_timeout,
             actor: parts.actor,
+            planned: parts.planned,
         }))
     }
 
@@ -228,6 +234,9 @@ impl Recorder {
     pub(crate) fn header(&self, kind: Kind) -> Header {
         let mut header = Header::new(kind);
         (header.wall_ns, header.mono_ns) = self.0.clock.now();
+        if seeded::is("duration_by_wall_clock") {
+            header.mono_ns = header.wall_ns.unsigned_abs();
+        }
         header
     }
 

@@ -4,6 +4,7 @@ use super::open;
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::error::{Code, Error};
+use crate::fault::Planned;
 use crate::governance::Alert;
 use crate::governance::watch::Hook;
 use crate::journal::{DiskStorage, Layout, Settings, Storage};
@@ -53,6 +54,7 @@ pub struct Builder {
     pub(super) payloads: Option<Payloads>,
     pub(super) payload_files: Option<Arc<dyn Files>>,
     pub(super) running_timeout: Option<Duration>,
+    pub(super) planned: Planned,
 }
 
 impl Builder {
@@ -75,6 +77,7 @@ impl Builder {
             payloads: None,
             payload_files: None,
             running_timeout: None,
+            planned: Planned::default(),
         }
     }
 
@@ -215,6 +218,14 @@ impl Builder {
     /// each run's first record.
     pub fn running_timeout(mut self, limit: Duration) -> Builder {
         self.running_timeout = Some(limit);
+        self
+    }
+
+    /// The plan of a lab. There is no other way to give a recorder one.
+    #[cfg(feature = "testkit")]
+    #[doc(hidden)]
+    pub fn plan(mut self, plan: Arc<dyn crate::fault::Plan>) -> Builder {
+        self.planned = Planned(Some(plan));
         self
     }
 

@@ -92,6 +92,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
         payloads,
         running_timeout: builder.running_timeout,
         actor: builder.actor.clone(),
+        planned: builder.planned.clone(),
     });
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;
@@ -119,6 +120,9 @@ fn head(builder: &Builder, not_durable: bool) -> Vec<u8> {
         .maybe(Key::Build, builder.build.as_deref());
     if let Some(space) = owner.space {
         body.uint(Key::PidSpace, space);
+    }
+    if cfg!(feature = "testkit") {
+        body.yes(Key::Testkit);
     }
     if not_durable {
         body.yes(Key::NotDurable);

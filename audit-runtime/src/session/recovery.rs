@@ -217,7 +217,7 @@ impl Scan {
             }
         } else if closing(header.kind) && header.flags & flag::GROUPED == 0 && self.adopted.remove(&subject).is_some() {
             // A run may come back to the process that began it: its first end is in `open`.
-        } else if closing(header.kind) && subject.stream == stream {
+        } else if closing(header.kind) && subject.stream == stream && !seeded::is("recovery_forgets_terminals") {
             self.open.remove(&subject.seq);
         }
     }
@@ -260,8 +260,18 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
         None => "its process ended without recording a terminal".to_owned(),
     };
     let mut spooled = spooled(recorder, stream)?;
+    if seeded::is("spool_forgotten") {
+        spooled.clear();
+    }
     let mut first = None;
-    for (id, opened, close, entity) in scan.left_open(stream) {
+    let mut open = scan.left_open(stream);
+    if seeded::is("recovery_leaves_the_innermost") && open.len() > 1 {
+        open.remove(0);
+    }
+    if seeded::is("recovery_closes_parents_first") {
+        open.reverse();
+    }
+    for (id, opened, close, entity) in open {
         let seq = match spooled.remove(&id).filter(|r| may(entity, opened.status, r.header.status)) {
             Some(terminal) => {
                 report.placed += 1;
@@ -357,13 +367,13 @@ fn attest(
         .uint(Key::Records, scan.end.records)
         .uint(Key::Segment, u64::from(scan.end.segment))
         .uint(Key::Offset, scan.end.offset)
-        .bytes(Key::Root, &scan.root)
+        .bytes(Key::Root, if seeded::is("settled_with_another_root") { &[0; 32] } else { &scan.root })
         .uint(Key::TornBytes, scan.end.torn_bytes)
         .uint(Key::StrayFrames, scan.end.stray_frames)
         .uint(Key::Count, report.abandoned + report.placed + report.runs.len() as u64)
         .text(Key::Observer, observer)
         .maybe(Key::Reason, report.tear.as_deref());
-    if let Some(first) = first {
+    if let Some(first) = first.filter(|_| !seeded::is("settlement_commits_nothing")) {
         body.uint(Key::First, first);
     }
     recorder.point(header, &body.finish()).map(drop)

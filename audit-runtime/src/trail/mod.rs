@@ -17,6 +17,7 @@
 //! | `tail` | records as they come |
 //! | `doctor` | whether the parts are in order |
 //! | `finding` | what is not as it should be |
+//! | `invariants` | what must hold of every trail: exactly one terminal, parents, order, what was acknowledged |
 //! | `verify` | frames, sequence, tree, lifecycle: the journal alone |
 //! | `run_steps` | the life of runs across the streams of their processes |
 //! | `lean` | the load check without an allocation |
@@ -28,6 +29,7 @@ mod entry;
 mod explain;
 mod finding;
 mod governed;
+mod invariants;
 mod journey;
 mod lean;
 mod levels;
@@ -49,6 +51,7 @@ pub use doctor::Checkup;
 pub use entry::Entry;
 pub use explain::Story;
 pub use finding::{Finding, Weight};
+pub use invariants::{Acknowledged, Census, Known, Opening, Terminal, invariants};
 pub use levels::Levels;
 pub use open::Trail;
 pub use payloads::{Hold, PayloadStanding, PayloadView, PurgePlan, ReplayGrade};

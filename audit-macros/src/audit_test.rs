@@ -1,0 +1,111 @@
+//! `#[audit_test]`: an ordinary function that takes a lab becomes a test, run once or once for each fault.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Ident, ItemFn, LitInt, LitStr, Token};
+
+/// What stands in the brackets.
+#[derive(Default)]
+struct Asked {
+    runners: Vec<Ident>,
+    depth: Option<LitInt>,
+    budget: Option<LitStr>,
+    threads: Option<LitInt>,
+}
+
+const RUNNERS: &[&str] = &["matrix", "crash", "store", "images"];
+const WHAT: &str =
+    "one of `matrix`, `crash`, `store`, `images`, `depth = 2`, `threads = 2`, `budget = \"5s\"` belongs here";
+
+impl Parse for Asked {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Asked> {
+        let mut asked = Asked::default();
+        while !input.is_empty() {
+            let word: Ident = input.parse()?;
+            match word.to_string().as_str() {
+                "depth" => {
+                    input.parse::<Token![=]>()?;
+                    let depth: LitInt = input.parse()?;
+                    if !(1..=2).contains(&depth.base10_parse::<u32>()?) {
+                        return Err(syn::Error::new(depth.span(), "recovery is killed at depth 2; 1 is the default"));
+                    }
+                    asked.depth = Some(depth);
+                }
+                "threads" => {
+                    input.parse::<Token![=]>()?;
+                    asked.threads = Some(input.parse()?);
+                }
+                "budget" => {
+                    input.parse::<Token![=]>()?;
+                    let budget: LitStr = input.parse()?;
+                    seconds(&budget)?;
+                    asked.budget = Some(budget);
+                }
+                name if RUNNERS.contains(&name) => asked.runners.push(word),
+                _ => return Err(syn::Error::new(word.span(), WHAT)),
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(asked)
+    }
+}
+
+/// `"5s"` or `"500ms"`, in milliseconds.
+fn seconds(text: &LitStr) -> syn::Result<u64> {
+    let value = text.value();
+    let (number, unit) = match value.strip_suffix("ms") {
+        Some(number) => (number, 1),
+        None => (value.strip_suffix('s').unwrap_or(""), 1000),
+    };
+    let number: u64 = number.parse().map_err(|_| syn::Error::new(text.span(), "write \"5s\" or \"500ms\""))?;
+    Ok(number * unit)
+}
+
+/// The test and the scenario inside it.
+pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let parsed = syn::parse2::<Asked>(options).and_then(|asked| Ok((asked, syn::parse2::<ItemFn>(item.clone())?)));
+    let (asked, function) = match parsed.and_then(|(asked, function)| check(&function).map(|()| (asked, function))) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let mut tokens = error.into_compile_error();
+            tokens.extend(item);
+            return tokens;
+        }
+    };
+    let here = Span::mixed_site();
+    let ItemFn { attrs, vis, sig, block } = &function;
+    let (name, text) = (&sig.ident, sig.ident.to_string());
+    let (inputs, output, asyncness) = (&sig.inputs, &sig.output, &sig.asyncness);
+    let (runners, is_async) = (&asked.runners, asyncness.is_some());
+    let depth = asked.depth.as_ref().map(|depth| quote_spanned!(here=> .depth(#depth)));
+    let threads = asked.threads.as_ref().map(|threads| quote_spanned!(here=> .threads(#threads)));
+    let budget = asked.budget.as_ref().and_then(|budget| seconds(budget).ok());
+    let budget = budget.map(|ms| quote_spanned!(here=> .budget(::std::time::Duration::from_millis(#ms))));
+    let make = if is_async { quote!(new) } else { quote!(of_sync) };
+    let inner = quote_spanned!(sig.span()=> #asyncness fn scenario(#inputs) #output #block);
+    quote_spanned! {here=>
+        #[test]
+        #(#attrs)*
+        #vis fn #name() {
+            #inner
+            ::audit_testkit::Matrix::#make(scenario)
+                .named(::core::concat!(::core::module_path!(), "::", #text))
+                #(.#runners())* #depth #threads #budget
+                .run();
+        }
+    }
+}
+
+fn check(function: &ItemFn) -> syn::Result<()> {
+    if function.sig.inputs.len() != 1 {
+        return Err(syn::Error::new(function.sig.span(), "a test in a lab takes the lab: `fn name(lab: Lab)`"));
+    }
+    if !function.sig.generics.params.is_empty() {
+        return Err(syn::Error::new(function.sig.generics.span(), "a test has no generics"));
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! One test's own trail, clock, plan and threads.
+//!
+//! | file | noun |
+//! |---|---|
+//! | `script` | the plan: what is armed, what was hit, what fired |
+//! | `room` | the lab itself |
+//! | `task` | work inside a lab: the scenario's future, tasks and threads |
+//! | `told` | what was acknowledged, kept where a kill does not take it |
+
+mod room;
+mod script;
+mod task;
+mod told;
+
+pub use room::Lab;
+pub(crate) use room::{ACKNOWLEDGED, STRUCK, Setup, die, fast_dir, plain, resolve};
+pub use script::Hold;
+pub(crate) use script::{Fired, INJECTED, Seen, site_name};
+pub(crate) use told::Told;

@@ -1,0 +1,324 @@
+//! The lab itself: opened in a fresh directory, closed and checked when its test ends.
+
+use crate::case::{Case, Kind, near, phase_text};
+use crate::lab::script::{Hold, INJECTED, Script, Seen, site_name};
+use crate::lab::told::Told;
+use crate::story::Story;
+use audit_runtime::clock::ManualClock;
+use audit_runtime::fault::{Phase, Watch};
+use audit_runtime::journal::{Layout, Storage};
+use audit_runtime::trail::{Known, invariants};
+use audit_runtime::{Builder, Durability, Recorder, catalogue};
+use parking_lot::Mutex;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+/// 2026-01-01T00:00:00Z: where every lab's clock stands when it opens.
+const START_NS: i64 = 1_767_225_600_000_000_000;
+
+thread_local! {
+    /// Labs that this thread is inside of.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// File of a mortal lab: what its recorder had acknowledged.
+pub(crate) const ACKNOWLEDGED: &str = "acknowledged";
+/// File of a mortal lab: the node state that was open where the kill struck.
+pub(crate) const STRUCK: &str = "struck";
+
+/// One test's own trail, clock, plan and threads. Clones are the same lab.
+///
+/// ```no_run
+/// use audit_testkit::Lab;
+/// let lab = Lab::new();
+/// lab.scope(|| { /* audited calls are recorded in this lab */ });
+/// lab.finish();
+/// ```
+#[derive(Clone)]
+pub struct Lab(pub(super) Arc<Room>);
+
+pub(super) struct Room {
+    /// Removed with the lab, unless the directory was given.
+    _home: Option<tempfile::TempDir>,
+    dir: PathBuf,
+    trail: PathBuf,
+    recorder: Recorder,
+    pub(super) script: Arc<Script>,
+    clock: Arc<ManualClock>,
+    told: Arc<Told>,
+    watch: Mutex<Option<Watch>>,
+    pub(super) threads: usize,
+}
+
+/// What a lab is opened with.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// A directory that somebody else keeps.
+    pub(crate) dir: Option<PathBuf>,
+    /// What is acknowledged, and where a kill struck, is kept in files of that directory.
+    pub(crate) mortal: bool,
+    pub(crate) storage: Option<Arc<dyn Storage>>,
+    pub(crate) on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
+    /// Worker threads; 0 is one thread whose timers fire at once.
+    pub(crate) threads: usize,
+    pub(crate) durability: Option<Durability>,
+}
+
+/// A temporary directory, in memory where the system has such a place.
+pub(crate) fn fast_dir() -> std::io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("audit-lab-").tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
+}
+
+/// Ends this process as `kill -9` does.
+pub(crate) fn die() -> ! {
+    loop {
+        // The signal needs no return; should it ever fail, an abort is the next best death.
+        if rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
+/// Keeps injected panics, and refusals by panic, off the screen: a matrix makes hundreds of them.
+fn quiet_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let text = info.payload().downcast_ref::<String>();
+            let planned = text.is_some_and(|text| text.starts_with(INJECTED));
+            let refusal =
+                INSIDE.try_with(Cell::get).is_ok_and(|n| n > 0) && info.payload().is::<audit_runtime::Error>();
+            if !planned && !refusal {
+                before(info);
+            }
+        }));
+    });
+}
+
+impl Lab {
+    /// A lab in a fresh directory.
+    ///
+    /// # Panics
+    /// Inside another lab: they do not nest. Where no trail can be opened.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "opening a trail is no default value")]
+    pub fn new() -> Lab {
+        match Lab::open(Setup::default()) {
+            Ok(lab) => lab,
+            Err(error) => panic!("the lab cannot be opened: {error}"),
+        }
+    }
+
+    pub(crate) fn open(setup: Setup) -> Result<Lab, String> {
+        assert!(
+            INSIDE.get() == 0,
+            "a lab was opened inside a lab: they do not nest; use the one that the test was given"
+        );
+        quiet_panics();
+        let home = match &setup.dir {
+            Some(_) => None,
+            None => Some(fast_dir().map_err(|error| format!("making a directory: {error}"))?),
+        };
+        let dir = setup.dir.or_else(|| home.as_ref().map(|home| home.path().to_owned())).unwrap_or_default();
+        let trail = dir.join("trail");
+        let clock = Arc::new(ManualClock::at(START_NS));
+        let last_words = setup.mortal.then(|| dir.join(STRUCK));
+        let script = Arc::new(Script::new(Arc::clone(&clock), setup.on_hit, last_words));
+        let told = match setup.mortal {
+            false => Told::default(),
+            true => Told::into_file(&dir.join(ACKNOWLEDGED)).map_err(|error| error.to_string())?,
+        };
+        let told = Arc::new(told);
+        let mut builder = plain(&trail).clock(Arc::clone(&clock) as _).plan(Arc::clone(&script) as _);
+        if let Some(storage) = setup.storage {
+            builder = builder.storage(storage);
+        }
+        if let Some(durability) = setup.durability {
+            builder = builder.durability(durability);
+        }
+        let recorder = builder.open().map_err(|error| error.to_string())?;
+        recorder.observe(Arc::clone(&told) as _);
+        let watch = Mutex::new(Some(Watch::begin()));
+        let threads = setup.threads;
+        Ok(Lab(Arc::new(Room { _home: home, dir, trail, recorder, script, clock, told, watch, threads })))
+    }
+
+    /// The lab's recorder.
+    #[must_use]
+    pub fn recorder(&self) -> &Recorder {
+        &self.0.recorder
+    }
+
+    /// A directory that goes with the lab; its trail is the folder `trail` in it.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+
+    /// The trail's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.trail
+    }
+
+    /// The lab's clock; it moves only when told to.
+    #[must_use]
+    pub fn clock(&self) -> &ManualClock {
+        &self.0.clock
+    }
+
+    /// The trail as it stands on disk now.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    #[must_use]
+    pub fn trail(&self) -> Story {
+        match Story::read(&self.0.trail) {
+            Ok(story) => story,
+            Err(error) => panic!("the lab's trail cannot be read: {error}"),
+        }
+    }
+
+    /// Arms one fault: at this site, `path#nth` or its first visit, at this moment.
+    ///
+    /// # Panics
+    /// When no such site is linked in; near names are told.
+    pub fn inject(&self, site: &str, phase: Phase, kind: Kind) {
+        self.0.script.arm(named(site, phase, kind));
+    }
+
+    /// Stops the code at a moment until the [`Hold`] is dropped.
+    ///
+    /// # Panics
+    /// As [`inject`](Lab::inject).
+    pub fn hold(&self, site: &str, phase: Phase) -> Hold {
+        self.0.script.hold(named(site, phase, Kind::Delay))
+    }
+
+    /// Runs a closure in this lab.
+    pub fn scope<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _inside = Inside::enter();
+        self.0.recorder.scope(work)
+    }
+
+    pub(crate) fn script(&self) -> &Script {
+        &self.0.script
+    }
+
+    pub(crate) fn told(&self) -> &Told {
+        &self.0.told
+    }
+
+    /// Audited calls that were made in no lab while this one was open, as texts.
+    pub(crate) fn orphans(&self) -> Vec<String> {
+        let seen = self.0.watch.lock().as_ref().map(Watch::seen).unwrap_or_default();
+        let thread = |name: &str| {
+            if name.is_empty() { "a thread without a name".to_owned() } else { format!("thread `{name}`") }
+        };
+        seen.iter()
+            .map(|orphan| {
+                format!(
+                    "{} ran on {} in no lab: start threads with `lab.thread`, tasks inside `lab.block_on`, and carry contexts with `audit_context()`",
+                    site_name(orphan.site),
+                    thread(&orphan.thread)
+                )
+            })
+            .collect()
+    }
+
+    /// Whether anything is left for a recovery: entries that are open, a recorder that failed.
+    pub(crate) fn close(&self) -> bool {
+        let leaked = !self.0.recorder.leaked().is_empty();
+        let failed = self.0.recorder.close().is_err();
+        leaked || failed
+    }
+
+    /// Closes the lab and checks what must hold of every trail, and that no work went astray.
+    ///
+    /// # Panics
+    /// With each broken promise.
+    pub fn finish(self) {
+        let leaked = self.0.recorder.leaked();
+        let mut broken = self.orphans();
+        broken.extend(leaked.iter().map(|entry| format!("I1 {entry} is still open when its test has ended")));
+        if self.close() {
+            broken.extend(self.0.recorder.health().poison.map(|poison| format!("the recorder failed: {poison}")));
+        }
+        let known = Known { acknowledged: self.told().all(), roots: true };
+        match invariants(&Layout::at(&self.0.trail), &known) {
+            Ok(census) => broken.extend(census.findings.iter().map(ToString::to_string)),
+            Err(error) => broken.push(error.to_string()),
+        }
+        assert!(broken.is_empty(), "the lab's trail is not sound:\n  {}", broken.join("\n  "));
+    }
+}
+
+/// A trail without anything that works behind the test's back.
+pub(crate) fn plain(trail: &Path) -> Builder {
+    const DAY: Duration = Duration::from_secs(86_400);
+    Builder::new(trail)
+        .actor("a lab")
+        .project(false)
+        .patrol(DAY)
+        .sync_interval(DAY)
+        .ack_timeout(Duration::from_secs(5))
+        .segments(64 * 1024, 1 << 20)
+}
+
+/// The case that a test wrote down by hand.
+fn named(site: &str, phase: Phase, kind: Kind) -> Case {
+    let (name, nth) = match site.rsplit_once('#') {
+        Some((name, nth)) => (name, nth.parse().unwrap_or(0)),
+        None => (site, 1),
+    };
+    assert!(nth > 0, "`{site}`: visits are counted from 1, as in `charge#2`");
+    let place = resolve(name).unwrap_or_else(|why| panic!("{why}"));
+    Case { place, nth, phase: phase_text(phase), kind }
+}
+
+/// The full name of a site that a person named: by its path, the end of it, or its node.
+pub(crate) fn resolve(name: &str) -> Result<String, String> {
+    let sites = catalogue().sites;
+    let ends = format!("::{name}");
+    let mut found: Vec<String> = sites
+        .iter()
+        .filter(|site| site_name(site) == name || site_name(site).ends_with(&ends) || site.node == Some(name))
+        .map(|site| site_name(site))
+        .collect();
+    found.sort();
+    found.dedup();
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            let names: Vec<String> = sites.iter().map(|site| site_name(site)).collect();
+            let near = near(name, names.iter().map(String::as_str));
+            let near = if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) };
+            Err(format!("no audited site is called `{name}`{near}"))
+        }
+        many => Err(format!("`{name}` is the name of {}: give more of its path", many.join(" and "))),
+    }
+}
+
+/// This thread is inside a lab.
+pub(super) struct Inside;
+
+impl Inside {
+    /// Whether this thread is inside a lab.
+    pub(super) fn is_here() -> bool {
+        INSIDE.get() > 0
+    }
+
+    pub(super) fn enter() -> Inside {
+        INSIDE.set(INSIDE.get() + 1);
+        Inside
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
+}

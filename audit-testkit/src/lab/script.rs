@@ -1,0 +1,275 @@
+//! The plan of a lab: it counts every moment, and does at an armed one what was asked.
+
+use crate::case::{Case, Kind, phase_text};
+use crate::lab::room::die;
+use audit_runtime::clock::ManualClock;
+use audit_runtime::fault::{Answer, Hit, Phase, Plan};
+use audit_runtime::site::Site;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// How an injected panic begins; the testkit keeps its text off the screen.
+pub(crate) const INJECTED: &str = "the testkit panics at ";
+
+/// `module::function`, the name of a site in addresses.
+pub(crate) fn site_name(site: &Site) -> String {
+    format!("{}::{}", site.module, site.function)
+}
+
+/// A moment that was reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) hit: Hit,
+    pub(crate) nth: u32,
+}
+
+impl Seen {
+    pub(crate) fn case(&self, kind: Kind) -> Case {
+        Case { place: site_name(self.hit.site), nth: self.nth, phase: phase_text(self.hit.phase), kind }
+    }
+}
+
+/// A fault that happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Fired {
+    pub(crate) case: Case,
+    /// Where, unless it was no site.
+    pub(crate) at: Option<Hit>,
+}
+
+struct Armed {
+    case: Case,
+    hold: Option<Arc<Gate>>,
+}
+
+#[derive(Default)]
+struct State {
+    counts: HashMap<(usize, Phase), u32>,
+    seen: Vec<Seen>,
+    armed: Vec<Armed>,
+    fired: Vec<Fired>,
+    polls: u32,
+    cut: bool,
+    waker: Option<Waker>,
+}
+
+/// See the module.
+pub(crate) struct Script {
+    state: Mutex<State>,
+    clock: Arc<ManualClock>,
+    on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
+    /// Where a kill says where it struck.
+    last_words: Option<PathBuf>,
+}
+
+impl Script {
+    pub(crate) fn new(
+        clock: Arc<ManualClock>,
+        on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
+        last_words: Option<PathBuf>,
+    ) -> Script {
+        Script { state: Mutex::default(), clock, on_hit, last_words }
+    }
+
+    pub(crate) fn arm(&self, case: Case) {
+        self.state.lock().armed.push(Armed { case, hold: None });
+    }
+
+    pub(crate) fn hold(&self, case: Case) -> Hold {
+        let gate = Arc::new(Gate::default());
+        self.state.lock().armed.push(Armed { case, hold: Some(Arc::clone(&gate)) });
+        Hold { gate }
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.state.lock().seen.clone()
+    }
+
+    pub(crate) fn fired(&self) -> Vec<Fired> {
+        self.state.lock().fired.clone()
+    }
+
+    pub(crate) fn polls(&self) -> u32 {
+        self.state.lock().polls
+    }
+
+    /// The scenario's future is about to be polled; true when it must be dropped instead.
+    pub(crate) fn before_poll(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            state.waker = Some(waker.clone());
+        }
+        state.cut
+    }
+
+    /// It has to come back later; true when it must be dropped.
+    pub(crate) fn after_poll(&self) -> bool {
+        let mut state = self.state.lock();
+        state.polls += 1;
+        let nth = state.polls;
+        let armed = state.armed.iter().find(|armed| armed.case.place == "poll" && armed.case.nth == nth);
+        if let Some(case) = armed.map(|armed| armed.case.clone()) {
+            state.fired.push(Fired { case, at: None });
+            state.cut = true;
+        }
+        state.cut
+    }
+
+    fn cut(&self) -> Answer {
+        let waker = {
+            let mut state = self.state.lock();
+            state.cut = true;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Answer::Cancel
+    }
+}
+
+impl Plan for Script {
+    fn at(&self, hit: &Hit) -> Answer {
+        let (seen, armed) = {
+            let mut state = self.state.lock();
+            let nth = state.counts.entry((std::ptr::from_ref(hit.site) as usize, hit.phase)).or_default();
+            *nth += 1;
+            let seen = Seen { hit: *hit, nth: *nth };
+            state.seen.push(seen);
+            let name = site_name(hit.site);
+            let phase = phase_text(hit.phase);
+            let here = |case: &Case| case.nth == seen.nth && case.phase == phase && case.place == name;
+            let armed = state.armed.iter().find(|armed| here(&armed.case));
+            let armed = armed.map(|armed| (armed.case.clone(), armed.hold.clone()));
+            if let Some((case, _)) = &armed {
+                state.fired.push(Fired { case: case.clone(), at: Some(*hit) });
+            }
+            (seen, armed)
+        };
+        if let Some(on_hit) = &self.on_hit {
+            on_hit(&seen);
+        }
+        let Some((case, hold)) = armed else { return Answer::Go };
+        if let Some(gate) = hold {
+            gate.stop(&case);
+            return Answer::Go;
+        }
+        match case.kind {
+            Kind::Panic => std::panic::panic_any(format!("{INJECTED}{case}")),
+            Kind::Kill => {
+                if let Some(file) = &self.last_words {
+                    // Without its last words a kill counts as one that never struck.
+                    drop(std::fs::write(file, format!("{:#}", hit.state)));
+                }
+                die()
+            }
+            Kind::Error => Answer::Fail,
+            Kind::RefusedBegin | Kind::FailedClose => Answer::Refuse,
+            Kind::Cancel => self.cut(),
+            Kind::Delay => {
+                use audit_runtime::clock::Clock as _;
+                self.clock.advance(1_000_000_000);
+                self.clock.step_wall(-3_600_000_000_000);
+                debug_assert!(self.clock.mono_ns() > 0);
+                Answer::Go
+            }
+            Kind::FailsOnce
+            | Kind::FailsForEver
+            | Kind::Full
+            | Kind::Slow
+            | Kind::KeptButAnswerLost
+            | Kind::PowerCut
+            | Kind::TornTail
+            | Kind::ShortWrite => Answer::Go,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    reached: bool,
+    open: bool,
+    waker: Option<Waker>,
+}
+
+/// The longest that code is held before the test is told that nobody lets go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Gate {
+    fn stop(&self, case: &Case) {
+        let mut state = self.state.lock();
+        state.reached = true;
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+        self.changed.notify_all();
+        while !state.open {
+            if self.changed.wait_for(&mut state, PATIENCE).timed_out() && !state.open {
+                drop(state);
+                panic!(
+                    "held at {case} and nobody let go; code that is held needs a thread of its own: `threads = 2`, `lab.spawn_blocking` or `lab.thread`"
+                );
+            }
+        }
+    }
+}
+
+/// Code that will be held at a moment. Awaited, or [`reached`](Hold::reached), it tells that the code stands there; dropped,
+/// it lets the code go on.
+pub struct Hold {
+    gate: Arc<Gate>,
+}
+
+impl Hold {
+    /// Blocks until the code stands at the moment.
+    ///
+    /// # Panics
+    /// When it does not get there in ten seconds.
+    pub fn reached(&self) {
+        let mut state = self.gate.state.lock();
+        while !state.reached {
+            assert!(
+                !self.gate.changed.wait_for(&mut state, PATIENCE).timed_out(),
+                "nothing came to the moment that is held"
+            );
+        }
+    }
+
+    /// Waits until the code stands at the moment.
+    pub async fn is_reached(&self) {
+        Reached(&self.gate).await;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.gate.state.lock().open = true;
+        self.gate.changed.notify_all();
+    }
+}
+
+struct Reached<'a>(&'a Gate);
+
+impl Future for Reached<'_> {
+    type Output = ();
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.0.state.lock();
+        if state.reached {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}

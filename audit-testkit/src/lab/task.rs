@@ -1,0 +1,95 @@
+//! Work inside a lab: the scenario's future, tasks, blocking work and threads, all recorded in the lab.
+
+use crate::lab::room::{Inside, Lab};
+use crate::lab::script::Script;
+use audit_runtime::audit_context;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+impl Lab {
+    /// Runs a future to its end on a tokio runtime whose workers all belong to this lab. With one thread, which is the
+    /// default, timers fire as soon as nothing else is left to do.
+    ///
+    /// # Panics
+    /// When tokio cannot make a runtime.
+    pub fn block_on<F: Future>(&self, work: F) -> Option<F::Output> {
+        let recorder = self.recorder().clone();
+        let mut builder = match self.0.threads {
+            0 => {
+                let mut builder = tokio::runtime::Builder::new_current_thread();
+                builder.start_paused(true);
+                builder
+            }
+            n => {
+                let mut builder = tokio::runtime::Builder::new_multi_thread();
+                builder.worker_threads(n);
+                builder
+            }
+        };
+        builder.enable_time().on_thread_start(move || {
+            // A worker belongs to its lab until it ends.
+            std::mem::forget(Inside::enter());
+            recorder.adopt_thread();
+        });
+        let runtime = builder.build().unwrap_or_else(|error| panic!("tokio makes no runtime: {error}"));
+        // The runtime is gone before this returns: what it dropped has its end in the trail.
+        self.scope(|| {
+            let out = runtime.block_on(Cut { work: Box::pin(work), script: &self.0.script });
+            drop(runtime);
+            out
+        })
+    }
+
+    /// Spawns a task of the scenario; its parent is whoever spawns it.
+    pub fn spawn<F>(&self, work: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tokio::spawn(audit_context().wrap_future(work))
+    }
+
+    /// Runs blocking work on a thread of the runtime; its parent is whoever asks for it.
+    pub fn spawn_blocking<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> tokio::task::JoinHandle<R> {
+        tokio::task::spawn_blocking(audit_context().wrap(work))
+    }
+
+    /// Starts a thread that belongs to this lab.
+    pub fn thread<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> std::thread::JoinHandle<R> {
+        let context = Inside::is_here().then(audit_context);
+        let recorder = self.recorder().clone();
+        std::thread::spawn(move || {
+            let _inside = Inside::enter();
+            recorder.adopt_thread();
+            match context {
+                Some(context) => context.run(work),
+                None => work(),
+            }
+        })
+    }
+}
+
+/// The scenario's future: dropped between two polls where the plan says so.
+struct Cut<'a, F> {
+    work: Pin<Box<F>>,
+    script: &'a Script,
+}
+
+impl<F: Future> Future for Cut<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if self.script.before_poll(cx.waker()) {
+            return Poll::Ready(None);
+        }
+        match self.work.as_mut().poll(cx) {
+            Poll::Ready(out) => Poll::Ready(Some(out)),
+            Poll::Pending if self.script.after_poll() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What a test asks for, and the order of the runs.
+
+use super::report::Report;
+use super::scenario::{Scenario, Told};
+use super::{attempt, images, kill, mortal, record, store};
+use crate::case::{Case, Kind, Kinds};
+use crate::lab::{Lab, Setup, resolve};
+use crate::story::Story;
+use audit_runtime::Durability;
+use audit_runtime::fault::Phase;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// A scenario and the faults that it must survive. The scenario is run many times, so it must do the same each time and
+/// tolerate that what it calls fails.
+///
+/// ```no_run
+/// use audit_testkit::{Kinds, Matrix};
+/// # async fn refund(_: u32) {}
+/// Matrix::new(|_lab| async { refund(7).await }).kinds(Kinds::PANIC | Kinds::CANCEL).run();
+/// ```
+#[must_use = "a matrix does nothing until `run()`"]
+pub struct Matrix {
+    pub(super) scenario: Scenario,
+    pub(super) name: Option<String>,
+    pub(super) kinds: Kinds,
+    pub(super) sites: Vec<String>,
+    pub(super) phases: Option<Vec<Phase>>,
+    pub(super) threads: usize,
+    pub(super) depth: u32,
+    pub(super) budget: Option<Duration>,
+    pub(super) deadline: Duration,
+    pub(super) durability: Option<Durability>,
+    #[expect(clippy::type_complexity, reason = "one closure that a test gives")]
+    pub(super) check: Option<Box<dyn Fn(&Case, &Story)>>,
+}
+
+impl Matrix {
+    fn of(scenario: Scenario) -> Matrix {
+        Matrix {
+            scenario,
+            name: None,
+            kinds: Kinds::NONE,
+            sites: Vec::new(),
+            phases: None,
+            threads: 0,
+            depth: 1,
+            budget: None,
+            deadline: Duration::from_secs(30),
+            durability: None,
+            check: None,
+        }
+    }
+
+    /// A scenario that is a future.
+    pub fn new<F, W>(scenario: F) -> Matrix
+    where
+        F: Fn(Lab) -> W + 'static,
+        W: Future,
+        W::Output: Told,
+    {
+        Matrix::of(Scenario::of_async(scenario))
+    }
+
+    /// A scenario without futures.
+    pub fn of_sync<F, T>(scenario: F) -> Matrix
+    where
+        F: Fn(Lab) -> T + 'static,
+        T: Told,
+    {
+        Matrix::of(Scenario::of_sync(scenario))
+    }
+
+    /// The test's path, `concat!(module_path!(), "::name")`: children are started by it. Default: the thread's name.
+    pub fn named(mut self, name: &str) -> Matrix {
+        self.name = name.split_once("::").map(|(_, inside)| inside.to_owned());
+        self
+    }
+
+    /// In this process: panic, error, cancel, delay, refused opening, failed close.
+    pub fn matrix(self) -> Matrix {
+        self.kinds(Kinds::IN_PROCESS)
+    }
+
+    /// SIGKILL at every moment and at every operation of the store, in a child.
+    pub fn crash(self) -> Matrix {
+        self.kinds(Kinds::KILL)
+    }
+
+    /// A storage whose Nth operation fails, for N = 1, 2, … until nothing fails any more.
+    pub fn store(self) -> Matrix {
+        self.kinds(Kinds::STORE)
+    }
+
+    /// What a power cut leaves at every moment, and the last segment cut everywhere.
+    pub fn images(self) -> Matrix {
+        self.kinds(Kinds::IMAGES)
+    }
+
+    /// Adds kinds of faults.
+    pub fn kinds(mut self, kinds: Kinds) -> Matrix {
+        self.kinds = self.kinds | kinds;
+        self
+    }
+
+    /// Only at these sites: paths, ends of paths, nodes, or `prefix::**`. Several calls add up.
+    pub fn sites(mut self, pattern: &str) -> Matrix {
+        self.sites.push(pattern.to_owned());
+        self
+    }
+
+    /// Only at these moments.
+    pub fn phases(mut self, phases: &[Phase]) -> Matrix {
+        self.phases = Some(phases.to_vec());
+        self
+    }
+
+    /// Worker threads of the scenario's runtime. The default is one thread under a clock that stands still, because only
+    /// there every run suspends at the same places.
+    pub fn threads(mut self, threads: usize) -> Matrix {
+        self.threads = threads;
+        self
+    }
+
+    /// 2: recovery is killed at every operation as well.
+    pub fn depth(mut self, depth: u32) -> Matrix {
+        self.depth = depth;
+        self
+    }
+
+    /// Behind this time the rest of the cases is left out; how many is printed. Without one every case is run.
+    pub fn budget(mut self, budget: Duration) -> Matrix {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// The longest that a child may live; default 30 s.
+    pub fn deadline(mut self, deadline: Duration) -> Matrix {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The least durability of the scenario's records.
+    pub fn durability(mut self, durability: Durability) -> Matrix {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// A check of the test's own behind every case; it panics where something is wrong.
+    pub fn check(mut self, check: impl Fn(&Case, &Story) + 'static) -> Matrix {
+        self.check = Some(Box::new(check));
+        self
+    }
+
+    /// Runs everything.
+    ///
+    /// # Panics
+    /// When a case broke a promise or did not fire, when the scenario does not repeat or reaches no site, when a name is
+    /// not known. The text says which, and how to replay it.
+    pub fn run(self) {
+        if let Some(report) = self.try_run() {
+            println!("{report}");
+            assert!(report.is_sound(), "{report}");
+        }
+    }
+
+    /// As [`run`](Matrix::run), with the report in hand; `None` in a child, which has no report.
+    ///
+    /// # Panics
+    /// When there is nothing to report on: the scenario fails by itself, does not repeat or reaches no site.
+    #[must_use]
+    pub fn try_run(self) -> Option<Report> {
+        if mortal::is_child() {
+            mortal::live(&self);
+            return None;
+        }
+        self.check_names();
+        let started = Instant::now();
+        let recorded = record::twice(&self).unwrap_or_else(|why| panic!("{}: {why}", self.title()));
+        let mut report = Report::new(self.title(), &recorded);
+        if let Some(case) = replayed() {
+            eprintln!("{}: replaying {case}", self.title());
+            self.one(&case, &recorded, &mut report);
+        } else {
+            let until = self.budget.map(|budget| started + budget);
+            attempt::all(&self, &recorded, until, &mut report);
+            kill::all(&self, &recorded, until, &mut report);
+            store::all(&self, until, &mut report);
+            images::all(&self, until, &mut report);
+        }
+        report.last_clean = record::once_more(&self, &recorded);
+        report.took = started.elapsed();
+        Some(report)
+    }
+
+    /// One case, whichever runner it belongs to.
+    fn one(&self, case: &Case, recorded: &record::Recorded, report: &mut Report) {
+        report.planned += 1;
+        let outcome = match case.kind {
+            Kind::Kill => kill::one(self, case),
+            kind if Kinds::STORE.has(kind) => store::one(self, case),
+            kind if Kinds::IMAGES.has(kind) => return images::again(self, case, report),
+            _ => attempt::one(self, case, recorded),
+        };
+        report.take(case, outcome);
+    }
+
+    /// The test's name, for people.
+    pub(super) fn title(&self) -> String {
+        self.test().unwrap_or_else(|| "a matrix".to_owned())
+    }
+
+    /// The test's path as the test harness knows it.
+    pub(super) fn test(&self) -> Option<String> {
+        let thread = std::thread::current().name().filter(|name| *name != "main").map(str::to_owned);
+        self.name.clone().or(thread)
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        Setup { threads: self.threads, durability: self.durability, ..Setup::default() }
+    }
+
+    fn check_names(&self) {
+        for pattern in self.sites.iter().filter(|pattern| !pattern.ends_with("**")) {
+            if let Err(why) = resolve(pattern) {
+                panic!("{}: {why}", self.title());
+            }
+        }
+    }
+
+    /// Whether faults are asked for at this site.
+    pub(super) fn wants(&self, site: &str) -> bool {
+        let fits = |pattern: &String| match pattern.strip_suffix("**") {
+            Some(prefix) => site.starts_with(prefix) || site.contains(&format!("::{prefix}")),
+            None => resolve(pattern).is_ok_and(|name| name == site),
+        };
+        self.sites.is_empty() || self.sites.iter().any(fits)
+    }
+
+    pub(super) fn wants_phase(&self, phase: Phase) -> bool {
+        phase != Phase::Entered && self.phases.as_ref().is_none_or(|phases| phases.contains(&phase))
+    }
+}
+
+/// The one case that a person asks for by `AUDIT_CASE`.
+fn replayed() -> Option<Case> {
+    let text = std::env::var("AUDIT_CASE").ok()?;
+    Some(Case::parse(&text).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}")))
+}

@@ -1,0 +1,147 @@
+//! What a trail must look like behind a fault. The invariants of every trail come from the runtime; here stands what only
+//! somebody knows who has seen the fault: that the end fits it, that no body ran without its opening, that recovering a
+//! second time changes nothing.
+
+use super::build::Matrix;
+use super::scenario::Came;
+use crate::case::{Case, Kind};
+use crate::lab::{Fired, Lab, Seen, plain, site_name};
+use crate::story::{Entry, Story};
+use audit_runtime::Exit;
+use audit_runtime::fault::Phase;
+use audit_runtime::journal::Layout;
+use audit_runtime::site::OnFailure;
+use audit_runtime::trail::{Acknowledged, Known, invariants};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// A trail that was looked at.
+#[derive(Default)]
+pub(crate) struct Checked {
+    pub(crate) broke: Vec<String>,
+    pub(crate) story: Story,
+}
+
+/// Closes a lab, recovers what it left, and checks. A clean run leaves nothing.
+pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Checked {
+    let mut broke = lab.orphans();
+    let (trail, acknowledged) = (lab.path().to_owned(), lab.told().all());
+    let left = lab.close();
+    drop(lab);
+    if clean && left {
+        broke.push("I1 entries are open, or the recorder failed, when the scenario has ended".to_owned());
+    }
+    if let Came::Panicked(text) = came {
+        broke.push(format!("the scenario does not tolerate the fault; it panicked: {text}"));
+    }
+    let mut checked = trail_of(&trail, acknowledged, left);
+    checked.broke.splice(0..0, broke);
+    checked.broke.extend(bodies(seen, &checked.story));
+    checked
+}
+
+/// Checks a trail that nobody writes any more; recovers it before where that is due.
+pub(crate) fn trail_of(trail: &Path, acknowledged: Vec<Acknowledged>, recover: bool) -> Checked {
+    let mut known = Known { acknowledged, roots: true };
+    let mut checked = Checked::default();
+    let look = |checked: &mut Checked, known: &Known| match invariants(&Layout::at(trail), known) {
+        Ok(census) => {
+            checked.broke.extend(census.findings.iter().map(ToString::to_string));
+            Some(census.endings())
+        }
+        Err(error) => {
+            checked.broke.push(format!("the trail cannot be read: {error}"));
+            None
+        }
+    };
+    if recover && let Err(why) = settle(trail) {
+        checked.broke.push(format!("the trail cannot be opened again: {why}"));
+    }
+    let first = look(&mut checked, &known);
+    if recover && checked.broke.is_empty() {
+        if let Err(why) = settle(trail) {
+            checked.broke.push(format!("the trail cannot be opened a second time: {why}"));
+        }
+        known.roots = false;
+        let second = look(&mut checked, &known);
+        if first != second {
+            checked.broke.push("I7 a second recovery changed what the first had settled".to_owned());
+        }
+    }
+    match Story::read(trail) {
+        Ok(story) => checked.story = story,
+        Err(error) => checked.broke.push(error.to_string()),
+    }
+    checked
+}
+
+/// Opens and closes a trail, as the next program would.
+pub(crate) fn settle(trail: &Path) -> Result<(), String> {
+    let recorder = plain(trail).open().map_err(|error| error.to_string())?;
+    recorder.close().map(drop).map_err(|error| error.to_string())
+}
+
+/// Bodies that ran without an opening of their own.
+fn bodies(seen: &[Seen], story: &Story) -> Vec<String> {
+    let entered = seen.iter().filter(|seen| seen.hit.phase == Phase::Entered);
+    let bare = entered.filter(|seen| {
+        let site = seen.hit.site;
+        let own = story.entries.get(&seen.hit.state).is_some_and(|entry| entry.site == site_name(site));
+        !own && !matches!(site.options.on_failure, OnFailure::Degrade)
+    });
+    bare.map(|seen| format!("I5 the body of {} ran without an opening of its own", site_name(seen.hit.site))).collect()
+}
+
+/// Whether the end in the trail fits the fault (I4).
+pub(crate) fn fits(fired: &Fired, seen: &[Seen], story: &Story) -> Vec<String> {
+    let Some(hit) = fired.at else { return Vec::new() };
+    let (site, kind) = (site_name(hit.site), fired.case.kind);
+    if hit.phase == Phase::BeforeBegin {
+        if kind == Kind::Delay {
+            return Vec::new();
+        }
+        let begun = seen.iter().filter(|s| s.hit.phase == Phase::BeforeBegin && site_name(s.hit.site) == site).count();
+        let opened = story.entries.values().filter(|entry| entry.site == site).count();
+        let wrong = opened >= begun;
+        return wrong
+            .then(|| format!("I4 {site} was struck before it began, and has an opening"))
+            .into_iter()
+            .collect();
+    }
+    // Inside a task of its own the current entry is another one: what it says is checked where it stands.
+    let Some(entry) = story.entries.get(&hit.state).filter(|entry| entry.site == site) else { return Vec::new() };
+    end_fits(entry, hit.phase, kind).into_iter().collect()
+}
+
+/// What is wrong with the end of an entry that a fault struck.
+pub(crate) fn end_fits(entry: &Entry, phase: Phase, kind: Kind) -> Option<String> {
+    let inside = matches!(phase, Phase::BeforeAwait(_) | Phase::AfterAwait(_) | Phase::Question(_));
+    let own = [Exit::Returned, Exit::Errored];
+    let allowed: &[Exit] = match (phase, kind) {
+        (Phase::AfterComplete, _) | (Phase::BeforeComplete, Kind::FailedClose) => &own,
+        (_, Kind::Kill) => &[Exit::Lost],
+        (_, Kind::Cancel) => &[Exit::Cancelled],
+        // A body may catch what strikes inside it.
+        (_, Kind::Panic) if inside => &[Exit::Panicked, Exit::Returned, Exit::Errored],
+        (_, Kind::Panic) => &[Exit::Panicked],
+        (_, Kind::Error) if inside => &[Exit::Returned, Exit::Errored, Exit::Panicked],
+        (_, Kind::Error) => &[Exit::Errored],
+        _ => return None,
+    };
+    let exit = entry.exit();
+    let fits = exit.is_some_and(|exit| allowed.contains(&exit));
+    (!fits).then(|| {
+        let is = exit.map_or("no single end", |exit| exit.name());
+        let names: Vec<&str> = allowed.iter().map(|exit| exit.name()).collect();
+        format!("I4 {} {} ended as `{is}`; behind this fault it is {}", entry.id, entry.node, names.join(" or "))
+    })
+}
+
+/// The test's own check.
+pub(crate) fn own_check(matrix: &Matrix, case: &Case, story: &Story) -> Option<String> {
+    let check = matrix.check.as_ref()?;
+    let payload = catch_unwind(AssertUnwindSafe(|| check(case, story))).err()?;
+    let text = payload.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned()));
+    Some(format!("the test's own check: {}", text.unwrap_or_default()))
+}

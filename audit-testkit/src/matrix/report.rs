@@ -1,0 +1,144 @@
+//! What is printed.
+
+use super::record::Recorded;
+use crate::case::Case;
+use std::fmt;
+use std::time::Duration;
+
+/// What one case came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) fired: bool,
+    pub(crate) broke: Vec<String>,
+    pub(crate) last: Vec<String>,
+}
+
+impl Outcome {
+    pub(crate) fn broken(why: String) -> Outcome {
+        Outcome { fired: true, broke: vec![why], last: Vec::new() }
+    }
+}
+
+/// A case that broke a promise, or that never fired.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its address.
+    pub case: Case,
+    /// Each broken promise; `INERT` where the fault never happened.
+    pub broke: Vec<String>,
+    /// The last records of the trail.
+    pub last: Vec<String>,
+}
+
+/// What a matrix came to.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a report that nobody reads hides its failures"]
+pub struct Report {
+    /// The test.
+    pub test: String,
+    /// Audited functions that the scenario reaches.
+    pub sites: usize,
+    /// Moments at which a fault can be put.
+    pub moments: usize,
+    /// Cases that were planned.
+    pub planned: usize,
+    /// Cases whose fault happened.
+    pub fired: usize,
+    /// Cases whose fault did not happen.
+    pub inert: usize,
+    /// Cases that the budget left out.
+    pub skipped: usize,
+    /// Cases that broke a promise, and inert ones.
+    pub failures: Vec<Failure>,
+    /// What is wrong with the clean run behind all faults.
+    pub last_clean: Option<String>,
+    /// Places that the annotation could not see into, as `site line macro`.
+    pub blind: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Report {
+    pub(crate) fn new(test: String, recorded: &Recorded) -> Report {
+        let mut blind: Vec<String> = Vec::new();
+        for seen in &recorded.seen {
+            let site = seen.hit.site;
+            blind.extend(site.options.inside.blind.iter().map(|(line, name)| format!("{}:{line} {name}!", site.file)));
+        }
+        blind.sort();
+        blind.dedup();
+        Report { test, sites: recorded.sites(), moments: recorded.moments(), blind, ..Report::default() }
+    }
+
+    /// Takes what one case came to.
+    pub(crate) fn take(&mut self, case: &Case, outcome: Outcome) {
+        let Outcome { fired, mut broke, last } = outcome;
+        if fired {
+            self.fired += 1;
+        } else {
+            self.inert += 1;
+            broke.insert(0, "INERT: the fault was planned and never happened".to_owned());
+        }
+        if !broke.is_empty() {
+            self.failures.push(Failure { case: case.clone(), broke, last });
+        }
+    }
+
+    /// Whether every case fired and kept every promise, and the last clean run was as the first.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.failures.is_empty() && self.last_clean.is_none()
+    }
+
+    fn replay(&self, case: &Case) -> String {
+        let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
+        format!("AUDIT_CASE='{case}' cargo test{package} {} -- --exact --nocapture", self.test)
+    }
+}
+
+/// Failures that are printed in full.
+const SHOWN: usize = 3;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clean = if self.last_clean.is_none() { "ok" } else { "NOT ok" };
+        let skipped = match self.skipped {
+            0 => String::new(),
+            n => format!(", {n} left out for want of time"),
+        };
+        writeln!(
+            f,
+            "audit matrix {}: {} of {} cases failed ({} sites, {} moments; {} planned, {} fired, {} inert{skipped}; last clean run {clean}; {:.1} s)",
+            self.test,
+            self.failures.len(),
+            self.planned,
+            self.sites,
+            self.moments,
+            self.planned,
+            self.fired,
+            self.inert,
+            self.took.as_secs_f64(),
+        )?;
+        for blind in &self.blind {
+            writeln!(
+                f,
+                " blind  {blind} was not seen into: its awaits and `?`s are cut only where the scenario suspends"
+            )?;
+        }
+        if let Some(why) = &self.last_clean {
+            writeln!(f, " clean  {why}")?;
+        }
+        for failure in self.failures.iter().take(SHOWN) {
+            writeln!(f, " case   {}", failure.case)?;
+            for broke in &failure.broke {
+                writeln!(f, " broke  {broke}")?;
+            }
+            for line in &failure.last {
+                writeln!(f, " trail  {line}")?;
+            }
+            writeln!(f, " replay {}", self.replay(&failure.case))?;
+        }
+        let rest = self.failures.iter().skip(SHOWN);
+        rest.map(|failure| &failure.case).try_for_each(|case| writeln!(f, " and    {case}"))
+    }
+}

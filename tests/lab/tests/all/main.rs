@@ -1,0 +1,10 @@
+//! The testkit's own proofs: one file per promise. Each runner is shown to reach what it should, and to find what it must.
+
+mod bad_input;
+mod controls;
+mod crash;
+mod isolation;
+mod matrix;
+mod stores;
+mod two_keys;
+mod words;

@@ -1,0 +1,79 @@
+//! Two keys keep the testkit out of what people run: a feature that no program has by accident, and a plan that only a lab
+//! can give. What was written with it says so.
+
+use audit_runtime::journal::{Layout, Reader};
+use audit_runtime::model::{Key, Record};
+use audit_runtime::trail::Trail;
+use audit_testkit::Lab;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Whether the heads of a trail's streams say that the testkit was compiled in.
+fn heads(trail: &Path) -> Vec<bool> {
+    let layout = Layout::at(trail);
+    let head = |stream| {
+        let mut reader = Reader::open(&layout, stream).expect("a stream");
+        let frame = reader.next().expect("readable").expect("a head");
+        Record::decode(frame.bytes).expect("a record").body.is(Key::Testkit)
+    };
+    layout.streams().expect("streams").into_iter().map(head).collect()
+}
+
+/// What the doctor says of the testkit.
+fn doctor(trail: &Path) -> usize {
+    let checkup = Trail::open(trail).expect("a trail").doctor().expect("a checkup");
+    checkup.findings.iter().filter(|finding| finding.rule == "TESTKIT").count()
+}
+
+#[test]
+fn a_trail_of_a_lab_says_so_and_the_doctor_names_it() {
+    let lab = Lab::new();
+    lab.scope(|| lab_tests::total(&[1]));
+    let trail = lab.path().to_owned();
+    assert_eq!(heads(&trail), [true]);
+    assert_eq!(doctor(&trail), 1);
+    lab.finish();
+}
+
+#[test]
+fn an_example_that_is_built_plainly_leaves_no_trace_of_the_testkit() {
+    let own = std::env::current_exe().expect("this test's own path");
+    let target = own.ancestors().nth(3).expect("a target directory");
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "audited-examples", "--example", "governed_run"])
+        .current_dir(workspace())
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .expect("cargo");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    let ran =
+        Command::new(target.join("debug/examples/governed_run")).arg("--trail").arg(&trail).output().expect("runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let heads = heads(&trail);
+    assert!(!heads.is_empty() && heads.iter().all(|testkit| !testkit), "{heads:?}");
+    assert_eq!(doctor(&trail), 0);
+}
+
+/// Features of the runtime in a build of the whole workspace, without its tests.
+fn features(edges: &str) -> String {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--offline", "-e", edges, "-i", "audit-runtime"])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8_lossy(&tree.stdout).into_owned()
+}
+
+#[test]
+fn a_plain_build_of_the_workspace_asks_for_no_testkit() {
+    assert!(!features("features,no-dev").contains("feature \"testkit\""));
+    // The same question with the tests in it has another answer, so it can see the feature.
+    assert!(features("features").contains("feature \"testkit\""));
+}

@@ -1,0 +1,27 @@
+//! What a test says of its trail reads like a sentence, and is refused with the trail in the text when it is not so.
+
+use audit_testkit::Lab;
+use lab_tests::order;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+fn refused(say: impl FnOnce(&audit_testkit::Story)) -> String {
+    let lab = Lab::new();
+    drop(lab.scope(|| order(&["1", "x"])));
+    let trail = lab.trail();
+    let payload = catch_unwind(AssertUnwindSafe(|| say(&trail))).expect_err("a wrong sentence");
+    payload.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_wrong_sentence_is_refused_with_the_trail() {
+    let said = refused(|trail| drop(trail.of("order").one().completed()));
+    assert!(said.contains("should have completed") && said.contains("STATE_CLOSED order"), "{said}");
+    let said = refused(|trail| trail.of("parse").none());
+    assert!(said.contains("parse has 2 entries, not 0"), "{said}");
+    let said = refused(|trail| drop(trail.of("nobody").cancelled()));
+    assert!(said.contains("nobody has no entry"), "{said}");
+    let said = refused(|trail| drop(trail.of("order").inside("parse")));
+    assert!(said.contains("did not happen inside parse"), "{said}");
+    let said = refused(|trail| drop(trail.of("order").saying("no such text")));
+    assert!(said.contains("does not say"), "{said}");
+}
