@@ -154,10 +154,32 @@ impl Landscape {
             let batches = past.take_batches(node.at);
             batches.into_iter().map(|(id, batch)| (id, past.take_tokens(&batch.members), batch)).collect()
         };
-        found
-            .into_iter()
-            .map(|(id, members, batch)| self.batch_again(node, id, &batch, self.give_back(members)))
-            .collect()
+        let go_on = |(id, members, batch)| {
+            let again = self.batch_again(node, id, &batch, self.give_back(members))?;
+            left.lock().past.tried_again(id, again.id());
+            Ok(again)
+        };
+        found.into_iter().map(go_on).collect()
+    }
+
+    /// The batch that stands for a row of an earlier process, when [`row_again`](Self::row_again) says that nothing is left
+    /// to do for it: the row's token waits in one of [`batches_again`](Self::batches_again), or a batch has consumed it
+    /// and what came out is among [`gathered_again`](Self::gathered_again). By its rows a program finds out again what
+    /// such a batch or token is.
+    #[must_use]
+    pub fn batch_of(&self, source: Node, identity: &str) -> Option<Id> {
+        self.own(source, &[NodeKind::Source], "asking for a row's batch").ok()?;
+        let left = self.0.past.as_ref()?.lock();
+        left.past.batch_of(&self.facts(source).name, &scrubbed(identity))
+    }
+
+    /// The key of the last write to a sink for which an earlier process has a receipt: where the sink's durable content
+    /// ends. Writes [in doubt](Self::in_doubt) come behind it.
+    #[must_use]
+    pub fn last_write(&self, sink: Node) -> Option<String> {
+        self.own(sink, &[NodeKind::Sink], "asking for a sink's last write").ok()?;
+        let left = self.0.past.as_ref()?.lock();
+        left.past.last_write(&self.facts(sink).name).map(str::to_owned)
     }
 
     /// Rows of earlier processes with tokens on their way that the source has not given again so far, in order. Who has
@@ -194,7 +216,7 @@ impl Landscape {
             let Standing { origin, row, branch, fork, course, refused, completed, .. } = standing;
             let refused = refused.and_then(|(sink, before)| Some((self.named(&sink)?, before)));
             let branches = fork.map(|fork| past.branches(fork)).unwrap_or_default();
-            let earlier = Some(Earlier { completed, branches });
+            let earlier = Some(Earlier { completed, branches, batch: past.came_out_of(id) });
             let (land, row) = (self.clone(), row.unwrap_or(Id::NONE));
             Token(Some(Box::new(Live { land, origin, id, row, branch, course, refused, earlier })))
         };
@@ -207,6 +229,12 @@ impl Token {
     #[must_use]
     pub fn is_again(&self) -> bool {
         self.0.as_ref().is_some_and(|live| live.earlier.is_some())
+    }
+
+    /// The batch of an earlier process that it came out of.
+    #[must_use]
+    pub fn batch(&self) -> Option<Id> {
+        self.0.as_ref().and_then(|live| live.earlier.as_ref()).and_then(|earlier| earlier.batch)
     }
 
     /// Whether it has left this node with success in an earlier process of the run: its work there need not be done again.

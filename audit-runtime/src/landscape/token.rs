@@ -54,6 +54,8 @@ pub(super) struct Earlier {
     pub(super) completed: Vec<u32>,
     /// What became of the branches of its fork.
     pub(super) branches: Vec<(String, Fate)>,
+    /// The batch that it came out of.
+    pub(super) batch: Option<Id>,
 }
 
 /// What was refused, given back.

@@ -52,7 +52,8 @@ fn hash(bytes: &[u8]) -> u128 {
     u128::from_le_bytes(first)
 }
 
-fn key_of(node: &str, identity: &str) -> u128 {
+/// The key of a row of this source.
+pub(super) fn key_of(node: &str, identity: &str) -> u128 {
     let length = (node.len() as u64).to_le_bytes();
     hash(&[&length[..], node.as_bytes(), identity.as_bytes()].concat())
 }
@@ -71,6 +72,11 @@ impl Rows {
         let check = check_of(&slot);
         self.known.entry(key).and_modify(|known| *known = TWICE).or_insert(check);
         self.open.insert(row, OpenRow { key, slot, tokens: 1 });
+    }
+
+    /// The key of a row with tokens that have no outcome.
+    pub(super) fn key_of(&self, row: Id) -> Option<u128> {
+        self.open.get(&row).map(|open| open.key)
     }
 
     /// One more token of a row.

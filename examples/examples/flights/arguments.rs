@@ -19,10 +19,12 @@ pub struct Arguments {
     pub kill_at: Option<u64>,
     /// Every so many syncs of the sinks one fails.
     pub fail_sync: Option<u64>,
+    /// The sinks make a mistake that the tests must notice.
+    pub blind: bool,
 }
 
-const OPTIONS: &str = "--trail DIR, --out DIR, --input FILE.csv.gz, --rows N, --kill-after ROWS, --kill-at STEP and \
-                       --fail-sync N";
+const OPTIONS: &str = "--trail DIR, --out DIR, --input FILE.csv.gz, --rows N, --kill-after ROWS, --kill-at STEP, \
+                       --fail-sync N and --blind";
 
 /// Where the input and the look-ups lie that come with the project.
 pub fn data() -> PathBuf {
@@ -40,6 +42,7 @@ impl Arguments {
             kill_after: None,
             kill_at: None,
             fail_sync: None,
+            blind: false,
         };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -52,6 +55,7 @@ impl Arguments {
                 "--kill-after" => arguments.kill_after = Some(value()?.parse()?),
                 "--kill-at" => arguments.kill_at = Some(value()?.parse()?),
                 "--fail-sync" => arguments.fail_sync = Some(value()?.parse()?),
+                "--blind" => arguments.blind = true,
                 _ => return Err(format!("unknown option {word}; there are {OPTIONS}").into()),
             }
         }

@@ -1,14 +1,13 @@
-//! One row after the other through the graph.
+//! One row after the other through the graph; in a resumed run, from wherever an earlier process has left it.
 
 use crate::arguments::Arguments;
 use crate::days::Days;
 use crate::fault::Fault;
 use crate::fuse::Fuse;
 use crate::graph::Nodes;
-use crate::sink::{Facts, Sink, Syncs, Waiting};
-use crate::steps::{self, Flight, Tables};
-use audit_runtime::AuditContext;
-use audit_runtime::landscape::{Arrival, Join, Landscape, Mode, Policy, Token, Trigger, Visit};
+use crate::sink::{Facts, Sink, Waiting};
+use crate::steps::{self, Flight, Raw, Tables};
+use audit_runtime::landscape::{Again, Arrival, Join, Landscape, Mode, Origin, Policy, Token, Trigger, Visit};
 use csv::StringRecord;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -38,12 +37,12 @@ pub struct Drive<'a> {
 
 /// A look-up that came to an end.
 enum Found {
-    Yes(Token, String),
+    Yes(Token),
     No(Token, Fault),
 }
 
 impl<'a> Drive<'a> {
-    /// An empty pipeline, with empty files behind it.
+    /// The pipeline as an earlier process has left it, or an empty one with empty files behind it.
     pub fn new(
         (land, nodes): (Landscape, Nodes),
         tables: &'a Tables,
@@ -55,37 +54,46 @@ impl<'a> Drive<'a> {
             let delay = text.trim_end().rsplit(',').next().and_then(|delay| delay.parse().ok());
             delay.is_some_and(|minutes: i32| minutes <= LONGEST)
         };
-        let sink = |node, name, heading, takes| {
-            Sink::create(
-                &land,
-                &arguments.out,
-                Facts { node, name, heading, takes },
-                Syncs::failing(arguments.fail_sync),
-            )
-        };
-        let late = sink(nodes.late, "late.csv", "date,flight,airline,plane,route,delay\n", half_a_day)?;
-        let daily = sink(nodes.days, "days.csv", "date,carrier,flights,minutes\n", all)?;
-        let refused = sink(nodes.refused, "refused.csv", "row,flight,reason\n", all)?;
-        let days = Days::new(&land, nodes.per_day);
+        let sink = |node, name, heading, takes| Sink::open(&land, Facts { node, name, heading, takes }, arguments);
+        let mut late = sink(nodes.late, "late.csv", "date,flight,airline,plane,route,delay\n", half_a_day)?;
+        let mut daily = sink(nodes.days, "days.csv", "date,carrier,flights,minutes\n", all)?;
+        let mut refused = sink(nodes.refused, "refused.csv", "row,flight,reason\n", all)?;
+        for doubt in land.in_doubt() {
+            let sinks = [&mut late, &mut daily, &mut refused];
+            match sinks.into_iter().find(|sink| sink.name() == doubt.sink()) {
+                Some(sink) => sink.read_back(doubt)?,
+                None => return Err(format!("a write in doubt to an unknown sink {}", doubt.sink()).into()),
+            }
+        }
+        land.receipts_again().iter().try_for_each(Sink::complete)?;
+        let days = Days::new(&land, nodes.per_day)?;
         Ok(Drive { land, nodes, tables, fuse, days, late, daily, refused, faults: BTreeMap::new() })
     }
 
-    /// Reads a row and sends it on its way.
-    pub fn row(&mut self, line: u64, record: &StringRecord, headers: &StringRecord, reading: &AuditContext) -> Done {
+    /// Reads a row and sends it on its way; whether nobody has read it before.
+    pub fn row(&mut self, line: u64, record: &StringRecord, headers: &StringRecord) -> Done<bool> {
         let (identity, fields) = (line.to_string(), record.iter().collect::<Vec<_>>());
-        match reading.run(|| steps::parse(record, headers)) {
-            Ok(raw) => {
-                let token = self.land.row(self.nodes.source, &identity, &fields)?;
+        let raw = match Raw::read(record, headers) {
+            Ok(raw) => raw,
+            Err(fault) => return self.quarantine(&identity, &fields, &fault),
+        };
+        let new = match self.land.row_again(self.nodes.source, &identity, &fields)? {
+            Again::New(token) => {
                 self.fuse.pass();
-                self.clean(token, line, raw)?;
+                self.clean(token, line, &raw)?;
+                true
             }
-            Err(Fault::Audit(error)) => return Err(error.into()),
-            Err(fault) => {
-                self.land.quarantine(self.nodes.source, &identity, &fields, &fault)?.quarantined()?;
-                self.count(&fault.to_string());
+            Again::Open(tokens) => {
+                self.go_on(tokens, line, &raw)?;
+                false
             }
-        }
-        self.write(line, false)
+            Again::Done => {
+                self.remember(&identity, line, &raw)?;
+                false
+            }
+        };
+        self.write(line, false)?;
+        Ok(new)
     }
 
     /// The source has ended: everything that waits goes out.
@@ -95,17 +103,67 @@ impl<'a> Drive<'a> {
         self.write(line, true)
     }
 
-    /// Lines of each file.
+    /// Lines of each file that this process has written.
     pub fn lines(&self) -> [(&'static str, u64); 3] {
-        [("late.csv", self.late.lines()), ("days.csv", self.daily.lines()), ("refused.csv", self.refused.lines())]
+        [&self.late, &self.daily, &self.refused].map(|sink| (sink.name(), sink.lines()))
     }
 
-    fn clean(&mut self, token: Token, line: u64, raw: steps::Raw) -> Done {
-        let visit = token.enter_with(self.nodes.clean, &raw)?;
+    fn quarantine(&mut self, identity: &str, fields: &Vec<&str>, fault: &Fault) -> Done<bool> {
+        let again = self.land.quarantine_again(self.nodes.source, identity, fields, fault)?;
+        let new = matches!(again, Again::New(_));
+        match again {
+            Again::New(token) => token.quarantined()?,
+            Again::Open(tokens) => tokens.into_iter().try_for_each(Token::quarantined)?,
+            Again::Done => return Ok(false),
+        }
+        self.count(&fault.to_string());
+        Ok(new)
+    }
+
+    /// An earlier process is done with this row, unless a batch still holds what it stands for.
+    fn remember(&mut self, identity: &str, line: u64, raw: &Raw) -> Done {
+        let Some(batch) = self.land.batch_of(self.nodes.source, identity) else { return Ok(()) };
+        let released = self.days.remember(batch, &Flight::of(line, raw)?)?;
+        self.sum_ups(released)
+    }
+
+    /// Tokens of one row that an earlier process has left on their way: what they have behind them is not done again.
+    fn go_on(&mut self, tokens: Vec<Token>, line: u64, raw: &Raw) -> Done {
+        let [mut airline, mut plane, mut merged] = [None, None, None];
+        for token in tokens {
+            match (token.origin(), token.branch()) {
+                (Origin::Row, _) => return self.root(token, line, raw),
+                (_, Some("airline")) => airline = Some(token),
+                (_, Some("plane")) => plane = Some(token),
+                (_, _) => merged = Some(token),
+            }
+        }
+        let flight = Flight::of(line, raw)?;
+        let now = self.look_up(airline, plane, &flight)?;
+        self.tell(merged.or(now), &flight)
+    }
+
+    fn root(&mut self, token: Token, line: u64, raw: &Raw) -> Done {
+        if !token.has_completed(self.nodes.clean) {
+            return self.clean(token, line, raw);
+        }
+        let flight = Flight::of(line, raw)?;
+        if !token.has_completed(self.nodes.gate) {
+            return self.gate(token, &flight);
+        }
+        match flight.class() {
+            "late" if token.has_completed(self.nodes.split) => self.fork(token, &flight),
+            "late" => self.split(token, &flight),
+            _ => self.gather(token, &flight),
+        }
+    }
+
+    fn clean(&mut self, token: Token, line: u64, raw: &Raw) -> Done {
+        let visit = token.enter_with(self.nodes.clean, raw)?;
         match visit.context().run(|| steps::arrival(line, raw)) {
             Ok(flight) => {
                 let token = visit.complete_with(&flight)?;
-                self.gate(token, flight)
+                self.gate(token, &flight)
             }
             Err(Fault::Audit(error)) => Err(error.into()),
             Err(fault) => {
@@ -115,16 +173,18 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn gate(&mut self, token: Token, flight: Flight) -> Done {
+    fn gate(&mut self, token: Token, flight: &Flight) -> Done {
         let mut visit = token.enter(self.nodes.gate)?;
-        let label = visit.context().run(|| steps::judge(flight.delay));
+        let label = visit.context().run(|| steps::judge(flight));
         visit.route(Mode::Move, &[label], &flight.delay)?;
+        self.fuse.pass();
         let token = visit.complete()?;
         self.fuse.pass();
-        if label == "late" {
-            return self.split(token, &flight);
-        }
-        let released = self.days.add(token, &flight)?;
+        if label == "late" { self.split(token, flight) } else { self.gather(token, flight) }
+    }
+
+    fn gather(&mut self, token: Token, flight: &Flight) -> Done {
+        let released = self.days.add(token, flight, self.fuse)?;
         self.sum_ups(released)
     }
 
@@ -132,43 +192,67 @@ impl<'a> Drive<'a> {
     fn split(&mut self, token: Token, flight: &Flight) -> Done {
         let mut visit = token.enter(self.nodes.split)?;
         visit.route(Mode::Copy, &BRANCHES, &flight.delay)?;
-        let [airline, plane] = visit.complete()?.fork(BRANCHES)?;
+        let token = visit.complete()?;
         self.fuse.pass();
+        self.fork(token, flight)
+    }
+
+    fn fork(&mut self, token: Token, flight: &Flight) -> Done {
+        let [airline, plane] = token.fork(BRANCHES)?;
+        self.fuse.pass();
+        let merged = self.look_up(Some(airline), Some(plane), flight)?;
+        self.tell(merged, flight)
+    }
+
+    fn look_up(&mut self, airline: Option<Token>, plane: Option<Token>, flight: &Flight) -> Done<Option<Token>> {
         let mut join = self.land.join(self.nodes.merge, Policy::BestEffort, &BRANCHES)?;
-        let visit = airline.enter(self.nodes.airline)?;
-        let asked = visit.context().run(|| steps::airline(flight, self.tables));
-        let (first, airline) = self.meet(&mut join, found(visit, asked)?, flight)?;
-        self.fuse.pass();
-        let asked = self.plane(plane, flight)?;
-        let (second, plane) = self.meet(&mut join, asked, flight)?;
-        let Some(token) = first.or(second) else { return Ok(()) };
-        let text = flight.told(&airline, &plane);
-        match self.late.offer(Waiting { token, row: flight.line, text })? {
-            None => Ok(()),
-            Some(back) => {
-                let why = "the delay is longer than half a day";
-                self.refuse(Waiting { text: flight.refused(why), ..back }, why)
-            }
+        let mut merged = None;
+        if let Some(token) = airline {
+            let found = self.airline(token, flight)?;
+            merged = self.meet(&mut join, found, flight)?;
         }
+        self.fuse.pass();
+        if let Some(token) = plane {
+            let found = self.plane(token, flight)?;
+            self.fuse.pass();
+            merged = merged.or(self.meet(&mut join, found, flight)?);
+        }
+        self.fuse.pass();
+        Ok(merged)
+    }
+
+    fn airline(&self, token: Token, flight: &Flight) -> Done<Found> {
+        if token.has_completed(self.nodes.airline) {
+            return Ok(Found::Yes(token));
+        }
+        let visit = token.enter(self.nodes.airline)?;
+        let asked = visit.context().run(|| steps::airline(flight, self.tables));
+        found(visit, asked)
     }
 
     /// Asks for the plane, and asks again while the list is busy.
     fn plane(&self, mut token: Token, flight: &Flight) -> Done<Found> {
+        if token.has_completed(self.nodes.plane) {
+            return Ok(Found::Yes(token));
+        }
         loop {
             let visit = token.enter(self.nodes.plane)?;
             match visit.context().run(|| steps::plane(flight, self.tables, visit.attempt())) {
-                Err(Fault::Busy) if visit.attempt() + 1 < ASKED => token = visit.fail(Fault::Busy)?,
+                Err(Fault::Busy) if visit.attempt() + 1 < ASKED => {
+                    token = visit.fail(Fault::Busy)?;
+                    self.fuse.pass();
+                }
                 asked => return found(visit, asked),
             }
         }
     }
 
     /// A branch arrives at the merge, or is lost to it.
-    fn meet(&mut self, join: &mut Join, found: Found, flight: &Flight) -> Done<(Option<Token>, String)> {
+    fn meet(&mut self, join: &mut Join, found: Found, flight: &Flight) -> Done<Option<Token>> {
         match found {
-            Found::Yes(token, text) => match join.arrive(token)? {
-                Arrival::Merged(token) => Ok((Some(token), text)),
-                Arrival::Held | Arrival::Late => Ok((None, text)),
+            Found::Yes(token) => match join.arrive(token)? {
+                Arrival::Merged(token) => Ok(Some(token)),
+                Arrival::Held | Arrival::Late => Ok(None),
             },
             Found::No(token, fault) => {
                 let merged = match token.branch().map(str::to_owned) {
@@ -177,21 +261,34 @@ impl<'a> Drive<'a> {
                 };
                 let why = fault.to_string();
                 self.refuse(Waiting { token, row: flight.line, text: flight.refused(&why) }, &why)?;
-                Ok((merged, "unknown".to_owned()))
+                Ok(merged)
+            }
+        }
+    }
+
+    /// A late flight that was looked up goes into the report, unless that has no room for it.
+    fn tell(&mut self, token: Option<Token>, flight: &Flight) -> Done {
+        let Some(token) = token else { return Ok(()) };
+        let text = flight.told(self.tables);
+        match self.late.offer(Waiting { token, row: flight.line, text }, self.fuse)? {
+            None => Ok(()),
+            Some(back) => {
+                let why = "the delay is longer than half a day";
+                self.refuse(Waiting { text: flight.refused(why), ..back }, why)
             }
         }
     }
 
     fn sum_ups(&mut self, released: Vec<Waiting>) -> Done {
         for waiting in released {
-            self.daily.offer(waiting)?;
+            self.daily.offer(waiting, self.fuse)?;
         }
         Ok(())
     }
 
     fn refuse(&mut self, waiting: Waiting, why: &str) -> Done {
         self.count(why);
-        self.refused.offer(waiting)?;
+        self.refused.offer(waiting, self.fuse)?;
         Ok(())
     }
 
@@ -223,7 +320,7 @@ impl<'a> Drive<'a> {
 /// Ends a look-up's visit.
 fn found(visit: Visit, asked: Result<String, Fault>) -> Done<Found> {
     match asked {
-        Ok(text) => Ok(Found::Yes(visit.complete_with(&text)?, text)),
+        Ok(text) => Ok(Found::Yes(visit.complete_with(&text)?)),
         Err(Fault::Audit(error)) => Err(error.into()),
         Err(fault) => Ok(Found::No(visit.divert("error", &fault)?, fault)),
     }

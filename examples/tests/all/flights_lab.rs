@@ -22,6 +22,15 @@ pub struct Told {
     pub text: String,
 }
 
+impl Told {
+    /// Places that the process has passed, as it says itself.
+    pub fn places(&self) -> u64 {
+        let words: Vec<&str> = self.text.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "places").expect("it says how many places it has passed");
+        words[at - 1].parse().expect("a count")
+    }
+}
+
 const FILES: [&str; 3] = ["late.csv", "days.csv", "refused.csv"];
 
 impl Lab {
@@ -83,6 +92,23 @@ impl Lab {
         let lines = self.column(&sql);
         let pairs = lines.iter().filter_map(|line| line.split_once(':'));
         pairs.map(|(path, count)| (path.to_owned(), count.parse().expect("a count"))).collect()
+    }
+
+    /// The same files, and the same counters, as another run's.
+    pub fn equals(&self, calm: &Lab) {
+        for ((name, ours), (_, calms)) in self.files().into_iter().zip(calm.files()) {
+            assert!(ours == calms, "{name} differs: {} bytes, {} undisturbed", ours.len(), calms.len());
+            // What was registered as durable is the whole file, each byte once.
+            let sql = format!(
+                "SELECT total(bytes) FROM artifacts a JOIN node_states s USING (state_id) WHERE node_id = '{name}'"
+            );
+            assert_eq!(self.column(&sql), [format!("Real({:?})", ours.len() as f64)], "{name}");
+        }
+        assert_eq!(self.paths(), calm.paths());
+        for table in ["rows", "tokens"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            assert_eq!(self.column(&count), calm.column(&count), "{table}");
+        }
     }
 
     /// One terminal for each token, nothing open, nothing that the sweep finds, a trail that verifies.

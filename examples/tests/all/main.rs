@@ -1,6 +1,7 @@
 //! The examples, run as a newcomer runs them, and asked what their trails show.
 
 mod flights;
+mod flights_killed;
 mod flights_lab;
 mod governed_run;
 mod governed_service;

@@ -216,6 +216,7 @@ impl Past {
     fn ended(&mut self, token: Id, outcome: &Outcome) {
         let Some(standing) = self.live.remove(&token) else { return };
         self.book.ended(token, outcome);
+        self.output_ended(token);
         if let Some(row) = standing.row {
             self.rows.ended(row);
         }
@@ -331,6 +332,9 @@ impl Past {
             }
         };
         self.batches.remove(&batch);
+        if record.header.status == Status::Completed {
+            self.consumed(batch, &members, (1..=children).map(|ord| Id { ord, ..place }));
+        }
         members.into_iter().for_each(|member| self.ended(member, &outcome));
     }
 
@@ -377,6 +381,8 @@ impl Past {
         let id = record.header.subject;
         self.receipts.insert(place);
         self.book.closed(id);
+        let text = |key| record.body.text(key).unwrap_or_default().to_owned();
+        self.last_writes.insert(text(Key::Sink), text(Key::IdempotencyKey));
         let producer = ids(record, Key::States).first().copied();
         if let Some(write) = self.writes.get_mut(&id) {
             (write.stage, write.producer) = (Stage::Durable(place), producer);

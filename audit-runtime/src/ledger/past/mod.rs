@@ -6,6 +6,7 @@
 //! ```
 
 mod fold;
+mod gathered;
 mod sinks;
 
 pub use sinks::{Stage, WritePast};
@@ -119,6 +120,9 @@ pub struct Past {
     batches: BTreeMap<Id, BatchPast>,
     writes: BTreeMap<Id, WritePast>,
     receipts: HashSet<Id>,
+    /// The key of the last durable write, by sink.
+    last_writes: HashMap<String, String>,
+    gathered: gathered::Gathered,
     artifacts: HashMap<String, (Id, Digest, u64)>,
     checkpoint: Option<CheckpointPast>,
 }
@@ -143,6 +147,8 @@ impl Past {
             batches: BTreeMap::new(),
             writes: BTreeMap::new(),
             receipts: HashSet::new(),
+            last_writes: HashMap::new(),
+            gathered: gathered::Gathered::default(),
             artifacts: HashMap::new(),
             checkpoint: None,
         }
@@ -160,6 +166,7 @@ impl Past {
     pub fn finish(&mut self) {
         self.process_ended();
         self.rows.finish();
+        self.gather();
         let live = &self.live;
         for batch in self.batches.values_mut() {
             batch.members.retain(|member| live.contains_key(member));
@@ -282,6 +289,12 @@ impl Past {
     pub fn take_batches(&mut self, node: u32) -> Vec<(Id, BatchPast)> {
         let ids: Vec<Id> = self.batches.iter().filter(|(_, batch)| batch.node == node).map(|(id, _)| *id).collect();
         ids.into_iter().filter_map(|id| Some((id, self.batches.remove(&id)?))).collect()
+    }
+
+    /// What named the last durable write of a sink.
+    #[must_use]
+    pub fn last_write(&self, sink: &str) -> Option<&str> {
+        self.last_writes.get(sink).map(String::as_str)
     }
 
     /// Artifacts by idempotency key.
