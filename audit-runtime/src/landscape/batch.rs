@@ -9,7 +9,7 @@
 
 use super::graph::{Landscape, Node};
 use super::token::{Rejected, Token};
-use super::write::{Fault, ids, slot_of};
+use super::write::{Doing, Fault, ids, slot_of};
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
 use crate::ledger::{BatchPast, Origin};
@@ -186,10 +186,10 @@ impl Batch {
     /// # Errors
     /// `AUD0701` for a token of another run; the token comes back, and nothing is written.
     pub fn add(&mut self, token: Token) -> Result<(), Rejected<Token>> {
-        let doing = format!("adding token {} to a batch", token.id());
+        let doing = Doing("adding to a batch token", token.id());
         let added = match &self.0 {
-            Some(batch) => batch.member(&token, &doing),
-            None => Err(Error::new(Code::UnknownEntity, doing)),
+            Some(batch) => batch.member(&token, doing),
+            None => Err(Error::new(Code::UnknownEntity, doing.to_string())),
         };
         match (added, &mut self.0) {
             (Ok(()), Some(batch)) => batch.members.push(token),
@@ -216,12 +216,14 @@ impl Batch {
 }
 
 impl Gathered {
-    fn member(&self, token: &Token, doing: &str) -> Result<(), Error> {
+    fn member(&self, token: &Token, doing: Doing) -> Result<(), Error> {
         if token.run() != self.land.run() {
-            return Err(Error::new(Code::ForeignEntity, doing).detail(format!("a token of run {}", token.run())));
+            return Err(
+                Error::new(Code::ForeignEntity, doing.to_string()).detail(format!("a token of run {}", token.run()))
+            );
         }
         if self.land.book(doing, |book| book.standing(token.id()))?.is_none() {
-            return Err(Error::new(Code::SecondOutcome, doing));
+            return Err(Error::new(Code::SecondOutcome, doing.to_string()));
         }
         let mut header = self.land.header(Kind::BatchMember, Status::Buffered);
         header.subject = self.id;

@@ -265,13 +265,17 @@ impl Landscape {
     }
 
     /// A node of this run, of one of these kinds.
-    pub(super) fn own(&self, node: Node, kinds: &[NodeKind], doing: &str) -> Result<(), Error> {
+    pub(super) fn own(&self, node: Node, kinds: &[NodeKind], doing: impl fmt::Display) -> Result<(), Error> {
         if node.run != self.0.run {
-            return Err(Error::new(Code::ForeignEntity, doing).detail(format!("a node of run {}", node.run)));
+            return Err(
+                Error::new(Code::ForeignEntity, doing.to_string()).detail(format!("a node of run {}", node.run))
+            );
         }
         if !kinds.is_empty() && !kinds.contains(&node.kind) {
             let facts = self.facts(node);
-            return Err(Error::new(Code::WrongNode, doing).detail(format!("`{}` is a {}", facts.name, facts.kind)));
+            return Err(
+                Error::new(Code::WrongNode, doing.to_string()).detail(format!("`{}` is a {}", facts.name, facts.kind))
+            );
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! there is both.
 
 use super::token::{Live, Rejected, Token};
-use super::write::texts;
+use super::write::{Doing, texts};
 use crate::error::{Code, Error};
 use crate::ledger::Origin;
 use crate::model::{BodyWriter, Id, Key, Kind, Outcome, Status};
@@ -62,11 +62,11 @@ impl Token {
         children: u32,
         branches: Option<&[&str]>,
     ) -> Result<(Box<Live>, Id), Rejected<Token>> {
-        let doing = format!("replacing token {}", self.id());
+        let doing = Doing("replacing token", self.id());
         let Some(live) = self.0.take() else {
-            return Err(Rejected { value: self, error: Error::new(Code::SecondOutcome, doing) });
+            return Err(Rejected { value: self, error: Error::new(Code::SecondOutcome, doing.to_string()) });
         };
-        match live.replace(kind, children, branches, &doing) {
+        match live.replace(kind, children, branches, doing) {
             Ok(group) => Ok((live, group)),
             Err(error) => Err(Rejected { value: Token(Some(live)), error }),
         }
@@ -74,9 +74,9 @@ impl Token {
 }
 
 impl Live {
-    fn replace(&self, kind: Kind, children: u32, branches: Option<&[&str]>, doing: &str) -> Result<Id, Error> {
+    fn replace(&self, kind: Kind, children: u32, branches: Option<&[&str]>, doing: Doing) -> Result<Id, Error> {
         if self.land.book(doing, |book| book.standing(self.id))?.is_none() {
-            return Err(Error::new(Code::SecondOutcome, doing));
+            return Err(Error::new(Code::SecondOutcome, doing.to_string()));
         }
         let mut header = self.land.header(kind, Status::Ended);
         header.subject = self.id;

@@ -2,7 +2,7 @@
 //! is dropped has failed.
 
 use super::graph::{Landscape, Node};
-use super::write::{Fault, Taken, scrubbed};
+use super::write::{Doing, Fault, Taken, scrubbed};
 use crate::error::{Code, Error};
 pub(super) use crate::ledger::Course;
 use crate::ledger::{Fate, Origin};
@@ -288,9 +288,9 @@ impl Live {
 
     /// Writes the one terminal outcome.
     pub(super) fn end(&self, outcome: &Outcome, text: Option<&str>, receipt: Option<Id>) -> Result<(), Error> {
-        let doing = format!("ending token {}", self.id);
-        if self.land.book(&doing, |book| book.standing(self.id))?.is_none() {
-            return Err(Error::new(Code::SecondOutcome, doing));
+        let doing = Doing("ending token", self.id);
+        if self.land.book(doing, |book| book.standing(self.id))?.is_none() {
+            return Err(Error::new(Code::SecondOutcome, doing.to_string()));
         }
         let mut header = self.land.header(Kind::TokenOutcome, Status::Ended);
         header.subject = self.id;
@@ -301,7 +301,7 @@ impl Live {
             body.id(Key::Receipt, receipt);
         }
         self.land.point(header, &body.finish())?;
-        self.land.book(&doing, |book| book.ended(self.id, outcome))
+        self.land.book(doing, |book| book.ended(self.id, outcome))
     }
 }
 

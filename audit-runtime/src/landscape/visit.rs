@@ -3,7 +3,7 @@
 use super::call::{Call, Ordinals};
 use super::graph::{Landscape, Node};
 use super::token::{Course, Rejected, Token};
-use super::write::{Fault, Taken, slot_of};
+use super::write::{Doing, Fault, Taken, slot_of};
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
@@ -79,16 +79,17 @@ impl Token {
     }
 
     fn open(&self, node: Node, input: &Slot) -> Result<(Landscape, Opened), Error> {
-        let doing = format!("entering a node with token {}", self.id());
-        let Some(live) = &self.0 else { return Err(Error::new(Code::SecondOutcome, doing)) };
+        let doing = Doing("entering a node with token", self.id());
+        let second = || Error::new(Code::SecondOutcome, doing.to_string());
+        let live = self.0.as_ref().ok_or_else(second)?;
         let land = &live.land;
-        land.own(node, &[], &doing)?;
+        land.own(node, &[], doing)?;
         if node.kind == NodeKind::Source {
-            return Err(Error::new(Code::WrongNode, doing).detail("a source is not entered by tokens"));
+            return Err(Error::new(Code::WrongNode, doing.to_string()).detail("a source is not entered by tokens"));
         }
         let facts = land.facts(node);
-        let attempt = land.book(&doing, |book| book.standing(live.id).map(|_| book.attempt(live.id, node.at)))?;
-        let attempt = attempt.ok_or_else(|| Error::new(Code::SecondOutcome, doing.as_str()))?;
+        let attempt = land.book(doing, |book| book.standing(live.id).map(|_| book.attempt(live.id, node.at)))?;
+        let attempt = attempt.ok_or_else(second)?;
         let outside = matches!(facts.determinism, Determinism::ExternalCall | Determinism::IoWrite);
         let recorder = &land.0.recorder;
         let (opened, pending) = recorder.open_state(&OpenState {
@@ -108,7 +109,7 @@ impl Token {
             resume: live.earlier.as_ref().and(land.0.resume).filter(|_| !seeded::is("resume_unmarked")),
         })?;
         recorder.wait(pending)?;
-        land.book(&doing, |book| book.visited(live.id, node.at))?;
+        land.book(doing, |book| book.visited(live.id, node.at))?;
         Ok((land.clone(), opened))
     }
 }

@@ -9,7 +9,7 @@ use crate::model::record::Header;
 use crate::model::scrub::scrub_error_text;
 use crate::model::{BodyWriter, Id, Key, Kind, Status};
 use crate::payload::{Placed, Sort};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 /// Longest text that is kept, in bytes.
 const LONGEST: usize = 1024;
@@ -69,6 +69,16 @@ impl Taken {
         if let Some(digest) = &self.sanitised {
             body.slot(Key::Sanitised, &Slot::Digest(digest.clone()));
         }
+    }
+}
+
+/// What is being done with a token. It becomes a text where it fails, and not on every token's way.
+#[derive(Clone, Copy)]
+pub(super) struct Doing(pub(super) &'static str, pub(super) Id);
+
+impl Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, self.1)
     }
 }
 
@@ -135,11 +145,13 @@ impl Landscape {
     }
 
     /// The run's book; a run that has ended has none, and one that was resumed has another.
-    pub(super) fn book<R>(&self, doing: &str, ask: impl FnOnce(&mut Book) -> R) -> Result<R, Error> {
+    pub(super) fn book<R>(&self, doing: impl Display, ask: impl FnOnce(&mut Book) -> R) -> Result<R, Error> {
         let mut ledger = self.0.recorder.0.ledger.lock();
         match ledger.book_mut(self.0.run).filter(|book| book.kept_by() == self.0.attempt) {
             Some(book) => Ok(ask(book)),
-            None => Err(Error::new(Code::UnknownEntity, doing).detail(format!("run {} has ended", self.0.run))),
+            None => {
+                Err(Error::new(Code::UnknownEntity, doing.to_string()).detail(format!("run {} has ended", self.0.run)))
+            }
         }
     }
 

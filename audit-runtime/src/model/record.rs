@@ -222,7 +222,8 @@ impl BodyWriter {
     /// An empty body.
     #[must_use]
     pub fn new() -> Self {
-        Self::reusing(Vec::new())
+        // Room for what most records say, so that it is asked for once.
+        Self::reusing(Vec::with_capacity(256))
     }
 
     /// An empty body in a buffer that is used again.

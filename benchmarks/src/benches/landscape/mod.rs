@@ -23,6 +23,7 @@ use std::time::Instant;
 /// Tokens of ours, and of the peer, which takes many times as long for each.
 const OURS: u64 = 20_000;
 const PEERS: u64 = 1_000;
+const PEERS_ON_DISK: u64 = 2 * BATCH as u64;
 /// Tokens that the sink takes at once.
 const BATCH: usize = 64;
 /// Nodes between the source and the sink, or the end.
@@ -104,7 +105,7 @@ pub fn run() -> Outcome<Vec<Row>> {
     let disk = pairs(
         &what,
         || rate(OURS, || ours::with_sink(&recorder, OURS, &out)),
-        || rate(PEERS, || full.with_sink(PEERS, &peer_out)),
+        || rate(PEERS_ON_DISK, || full.with_sink(PEERS_ON_DISK, &peer_out)),
     )?;
     recorder.close()?;
 
