@@ -14,6 +14,7 @@ mod overdue;
 mod payloads;
 mod random_pipelines;
 mod resume;
+mod resume_batches;
 mod resume_refused;
 mod resume_sinks;
 mod retention;
