@@ -21,6 +21,19 @@ pub struct Journey {
     pub groups: [usize; 4],
 }
 
+impl Marks {
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Marks) {
+        self.resumes += other.resumes;
+        self.again += other.again;
+        self.held_again += other.held_again;
+        self.adopted += other.adopted;
+        self.finished += other.finished;
+        self.read_back[0] += other.read_back[0];
+        self.read_back[1] += other.read_back[1];
+    }
+}
+
 /// Facts that a kill may change, and that must fit each other all the same.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
@@ -28,6 +41,14 @@ pub struct Marks {
     pub resumes: usize,
     /// Visits that a resume drove again.
     pub again: usize,
+    /// Holds at a merge whose process was lost, and that a later one opened again.
+    pub held_again: usize,
+    /// Batches that one process drafted and another one released.
+    pub adopted: usize,
+    /// Durable writes whose outcome another process recorded.
+    pub finished: usize,
+    /// Writes in doubt that were read back: not applied, applied.
+    pub read_back: [usize; 2],
     /// What does not fit, as sentences.
     pub wrong: Vec<String>,
 }
@@ -42,6 +63,9 @@ struct Reading {
     minted: HashMap<Id, StreamId>,
     attempt: u32,
     journey: Journey,
+    marks: Marks,
+    merges: HashMap<Id, Id>,
+    lost: BTreeSet<Id>,
 }
 
 fn ids(record: &Record, key: Key) -> Vec<Id> {
@@ -99,12 +123,26 @@ impl Reading {
                 self.ends.extend(ids(record, Key::Parents).into_iter().map(|id| (id, path.to_owned())));
                 self.journey.groups[3] += usize::from(completed);
             }
-            Kind::TokenOutcome => self.ends.push((header.subject, outcome(record))),
+            Kind::TokenOutcome => {
+                let receipt = body.id(Key::Receipt);
+                self.marks.finished += usize::from(receipt.is_some_and(|receipt| receipt.stream != place.stream));
+                self.ends.push((header.subject, outcome(record)));
+            }
+            Kind::BatchExecuting => self.marks.adopted += usize::from(header.subject.stream != place.stream),
+            Kind::SinkAnswered => {
+                let found = body.text(Key::ReadBack);
+                self.marks.read_back[0] += usize::from(found == Some("not_applied"));
+                self.marks.read_back[1] += usize::from(found == Some("applied"));
+            }
+            Kind::StateClosed if header.status == Status::Abandoned => drop(self.lost.insert(header.subject)),
             Kind::SinkReceipt => self.journey.receipts.push(text(Key::IdempotencyKey)),
             Kind::Artifact => self.journey.artifacts.push(text(Key::IdempotencyKey)),
             Kind::StateOpened => {
                 let visit = body.id(Key::Token).map(|token| (token, header.attempt, body.id(Key::Resume)));
                 self.visits.extend(visit.filter(|(token, ..)| !token.is_none()));
+                if let (Some("merge"), Some(token)) = (body.text(Key::Node), body.id(Key::Token)) {
+                    self.merges.insert(place, token);
+                }
                 self.foreign(place, record);
             }
             Kind::RunResumed => drop(self.resumed.insert(place)),
@@ -145,8 +183,10 @@ pub fn read(trail: &Path) -> Result<(Journey, Marks), String> {
             reading.take(Id::new(stream, counted.seq), &counted.record);
         }
     }
-    let Reading { rows, of_row, ends, visits, resumed, mut journey, minted, .. } = reading;
-    let mut marks = Marks { resumes: resumed.len(), ..Marks::default() };
+    let Reading { rows, of_row, ends, visits, resumed, mut journey, minted, mut marks, merges, lost, .. } = reading;
+    marks.resumes = resumed.len();
+    let held = |token: &Id| merges.values().filter(|held| *held == token).count() > 1;
+    marks.held_again = lost.iter().filter_map(|state| merges.get(state)).filter(|token| held(token)).count();
     let mut terminals: HashMap<Id, usize> = minted.keys().map(|token| (*token, 0)).collect();
     for (token, path) in ends {
         *terminals.entry(token).or_default() += 1;

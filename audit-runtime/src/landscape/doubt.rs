@@ -108,7 +108,7 @@ impl Landscape {
     fn visit_again(&self, sink: Node, tokens: Vec<Token>) -> Result<Vec<Arrived>, Error> {
         let arrive = |token: Token| match token.has_completed(sink) {
             true => Ok(Arrived::Before(token)),
-            false => Ok(Arrived::Now(token.enter(sink)?)),
+            false => Ok(Arrived::Now(Box::new(token.enter(sink)?))),
         };
         tokens.into_iter().map(arrive).collect()
     }
@@ -119,7 +119,7 @@ enum Arrived {
     /// Its node state is COMPLETED.
     Before(Token),
     /// Its node state is open.
-    Now(Visit),
+    Now(Box<Visit>),
 }
 
 /// Completes what is open: the first node state that is COMPLETED now, or that was, is what the write came from.

@@ -41,6 +41,8 @@ pub struct RowInFlight {
     pub row: Id,
     /// What was recorded of its data.
     pub digest: Slot,
+    /// Whether its data stands in the payload store.
+    pub stored: bool,
 }
 
 /// What earlier processes have left to a landscape.
@@ -182,14 +184,18 @@ impl Landscape {
         left.past.last_write(&self.facts(sink).name).map(str::to_owned)
     }
 
-    /// Rows of earlier processes with tokens on their way that the source has not given again so far, in order. Who has
-    /// kept their data elsewhere gives it by [`row_in_flight`](Self::row_in_flight) without the source.
+    /// Rows of earlier processes with tokens on their way that the source has not given again so far, in order. They go on
+    /// without their source where their data stands in the payload store, by [`row_stored`](Self::row_stored), or where
+    /// somebody else has it, by [`row_in_flight`](Self::row_in_flight).
     #[must_use]
     pub fn rows_in_flight(&self) -> Vec<RowInFlight> {
         let Some(left) = &self.0.past else { return Vec::new() };
         let left = left.lock();
-        let mut rows: Vec<RowInFlight> =
-            left.past.rows_in_flight().map(|(row, open)| RowInFlight { row, digest: open.slot.clone() }).collect();
+        let mut rows: Vec<RowInFlight> = left
+            .past
+            .rows_in_flight()
+            .map(|(row, open)| RowInFlight { row, digest: open.slot.clone(), stored: open.stored })
+            .collect();
         rows.sort_unstable_by_key(|found| found.row);
         rows
     }
@@ -203,9 +209,29 @@ impl Landscape {
         if slot_of(Scope::Payload, data, &doing)? != row.digest {
             return Err(Error::new(Code::RowDiffers, doing));
         }
+        self.take_row(row.row, &doing)
+    }
+
+    /// The tokens of a row whose data stands in the payload store, with the data in canonical form: its digest is what was
+    /// recorded of the row.
+    ///
+    /// # Errors
+    /// `AUD0715` for a row whose data was not stored, `AUD0721`, `AUD0722` when the payload is gone or altered, `AUD0727`
+    /// for a recorder without a payload store; `AUD0716` while one of its tokens waits for a sink write in doubt.
+    pub fn row_stored(&self, row: &RowInFlight) -> Result<(Vec<u8>, Vec<Token>), Error> {
+        let doing = format!("going on with row {}", row.row);
+        let Slot::Digest(digest) = row.digest.clone() else { return Err(Error::new(Code::NotReplayable, doing)) };
+        if !row.stored {
+            return Err(Error::new(Code::NotReplayable, doing));
+        }
+        let bytes = self.0.recorder.stored(&digest, &doing)?;
+        Ok((bytes, self.take_row(row.row, &doing)?))
+    }
+
+    fn take_row(&self, row: Id, doing: &str) -> Result<Vec<Token>, Error> {
         let Some(left) = &self.0.past else { return Ok(Vec::new()) };
-        let found = left.lock().past.take_row(row.row);
-        found.map(|tokens| self.give_back(tokens)).map_err(|write| self.doubtful(write, &doing))
+        let found = left.lock().past.take_row(row);
+        found.map(|tokens| self.give_back(tokens)).map_err(|write| self.doubtful(write, doing))
     }
 
     pub(super) fn give_back(&self, tokens: Vec<(Id, Standing)>) -> Vec<Token> {

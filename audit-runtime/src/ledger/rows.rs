@@ -19,6 +19,8 @@ pub struct OpenRow {
     key: u128,
     /// What was recorded of its data.
     pub slot: Slot,
+    /// Whether its data stands in the payload store.
+    pub stored: bool,
     tokens: u32,
 }
 
@@ -67,11 +69,11 @@ fn check_of(slot: &Slot) -> u128 {
 
 impl Rows {
     /// A row was read, with one token.
-    pub fn read(&mut self, row: Id, node: &str, identity: &str, slot: Slot) {
+    pub fn read(&mut self, row: Id, (node, identity): (&str, &str), slot: Slot, stored: bool) {
         let key = key_of(node, identity);
         let check = check_of(&slot);
         self.known.entry(key).and_modify(|known| *known = TWICE).or_insert(check);
-        self.open.insert(row, OpenRow { key, slot, tokens: 1 });
+        self.open.insert(row, OpenRow { key, slot, stored, tokens: 1 });
     }
 
     /// The key of a row with tokens that have no outcome.
@@ -164,9 +166,9 @@ mod tests {
     fn l40_a_row_is_known_by_identity_and_digest_or_not_at_all() {
         let mut rows = Rows::default();
         for (seq, identity, n) in [(1, "1", 1), (2, "2", 2), (3, "3", 3), (4, "twin", 4), (5, "twin", 4)] {
-            rows.read(id(seq), "rows.csv", identity, slot(n));
+            rows.read(id(seq), ("rows.csv", identity), slot(n), false);
         }
-        rows.read(id(6), "rows.csv", "bare", Slot::NOT_REQUESTED);
+        rows.read(id(6), ("rows.csv", "bare"), Slot::NOT_REQUESTED, false);
         rows.ended(id(1));
         rows.ended(id(3));
         rows.finish();

@@ -3,7 +3,7 @@
 
 use super::{Recorder, RunHandle};
 use crate::error::{Code, Error};
-use crate::model::digest::{self, AuditDigest, Scope, Slot};
+use crate::model::digest::{self, AuditDigest, Digest, Scope, Slot};
 use crate::model::{BodyWriter, Durability, Id, Key, Kind};
 use crate::payload::{Placed, Sort};
 
@@ -30,6 +30,14 @@ impl Recorder {
             return Err(Error::new(Code::PayloadTooLarge, doing).detail(detail));
         }
         keeper.store.place(scope, bytes)
+    }
+}
+
+impl Recorder {
+    /// The bytes of a payload that a record names, verified.
+    pub(crate) fn stored(&self, digest: &Digest, doing: &str) -> Result<Vec<u8>, Error> {
+        let Some(keeper) = &self.0.payloads else { return Err(Error::new(Code::NoPayloadStore, doing)) };
+        keeper.store.read(digest.bytes())?.ok_or_else(|| Error::new(Code::PayloadMissing, doing))
     }
 }
 

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-fn faulty() -> (Lab, FaultyStorage) {
+pub fn faulty() -> (Lab, FaultyStorage) {
     let dir = tempfile::tempdir().unwrap();
     let storage = FaultyStorage::new();
     let builder = audit_runtime::Builder::new(dir.path().join("trail")).storage(Arc::new(storage.clone()));

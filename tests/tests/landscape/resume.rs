@@ -82,6 +82,9 @@ fn l27_only_the_missing_child_is_driven() {
     assert_eq!(run.finish().unwrap().status, Status::Completed);
     assert_eq!(visits(&lab, right), [(0, None), (1, mark)]);
     assert_eq!(lab.count(Kind::RowRead), 3);
+    let (told, journey) = (lab.explain(id.0), lab.explain(right));
+    assert!(told.contains("It was INTERRUPTED and was resumed") && told.contains("1 token driven again"), "{told}");
+    assert!(journey.contains("attempt 1, driven again by the resume"), "{journey}");
     let count = |name: &str| tally(&lab).into_iter().find(|(known, _)| known == name).map(|(_, n)| n);
     assert_eq!(["rows", "success", "failure", "replaced"].map(count), [3, 4, 0, 1].map(Some));
     assert_eq!(lab.sweep(), Vec::<String>::new());

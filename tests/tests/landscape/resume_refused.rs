@@ -7,6 +7,7 @@ use audit_runtime::journal::{DiskStorage, Journal, Layout, Purpose, Settings};
 use audit_runtime::landscape::{Determinism, NodeKind};
 use audit_runtime::model::digest::{Digest, Scope, Slot};
 use audit_runtime::model::{BodyWriter, Header, Key, Kind};
+use audit_runtime::payload::Payloads;
 use audit_runtime::{Code, Id, RunId, Status, StreamId};
 use std::sync::Arc;
 
@@ -190,6 +191,48 @@ fn l40_rows_that_nobody_can_tell_again_are_refused_by_name() {
     assert_eq!(unfinished.error.code(), Code::RunHasOpenWork);
     unfinished.run.fail("rows that cannot be told again").unwrap();
     assert_eq!(lab.sweep(), ["S1", "S1", "S1"]);
+}
+
+#[test]
+fn l40_a_row_that_was_stored_goes_on_without_its_source_and_its_bytes_are_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let builder = audit_runtime::Builder::new(dir.path().join("trail")).payloads(Payloads::new().rows());
+    let lab = Lab { recorder: builder.open().unwrap(), dir };
+    let (run, land, nodes) = lab.begin();
+    let tokens = [1, 2].map(|n| row(&land, &nodes, n));
+    let id = run.id();
+    run.interrupt("a stop").unwrap();
+    drop((tokens, land));
+    let (run, land, _) = lab.resume(id);
+    let [first, second] = <[_; 2]>::try_from(land.rows_in_flight()).unwrap();
+    assert!(first.stored && second.stored);
+    let (bytes, mut tokens) = land.row_stored(&first).unwrap();
+    assert_eq!(bytes, b"1");
+    tokens.remove(0).filtered().unwrap();
+    let altered = walk(&lab.dir.path().join("trail/payloads"), b"2");
+    std::fs::set_permissions(&altered, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(&altered, b"3").unwrap();
+    assert_eq!(refused(&lab, || land.row_stored(&second)), Code::PayloadAltered);
+    std::fs::write(&altered, b"2").unwrap();
+    land.row_stored(&second).unwrap().1.remove(0).filtered().unwrap();
+    assert!(land.rows_in_flight().is_empty());
+    run.finish().unwrap();
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+/// The file below a folder that holds these bytes.
+fn walk(folder: &std::path::Path, bytes: &[u8]) -> std::path::PathBuf {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match std::fs::read(&path) {
+                Ok(found) if found == bytes => return path,
+                Ok(_) => {}
+                Err(_) => folders.push(path),
+            }
+        }
+    }
+    panic!("no such file")
 }
 
 fn digest_of(n: u32) -> Slot {

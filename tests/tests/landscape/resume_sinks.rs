@@ -1,11 +1,14 @@
 //! Sink writes of a run that is resumed: in doubt until they are read back, never written twice, never without outcomes.
 
+use super::database_failures::faulty;
 use super::resume::{open, visits};
 use super::trail::{Lab, Nodes, row, write};
 use audit_runtime::landscape::{Landscape, ReadBack};
 use audit_runtime::model::digest::{Digest, Scope, digest_bytes};
 use audit_runtime::model::{Key, Kind};
 use audit_runtime::{Code, Run, Status};
+use audit_testkit::{Effect, Fault, Operation};
+use std::io::ErrorKind;
 
 fn content() -> Digest {
     digest_bytes(Scope::Bytes, b"lines")
@@ -119,6 +122,29 @@ fn l35_a_durable_write_gets_its_outcomes_once_and_is_not_driven_again() {
     assert_eq!((lab.count(Kind::SinkIntent), lab.count(Kind::SinkReceipt), lab.count(Kind::TokenOutcome)), (1, 1, 2));
     assert_eq!(lab.of(Kind::RunResumed)[0].body.uint(Key::Redriven), Some(0));
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn l35_storage_that_fails_only_for_the_outcome_of_a_durable_write_leaves_one_outcome_and_one_write() {
+    let (lab, storage) = faulty();
+    let (run, land, nodes) = lab.begin();
+    let receipt = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Ok(()), Ok(())).unwrap();
+    let (id, durable) = (run.id(), receipt.id());
+    storage.plan(Fault::from(Operation::Write, storage.count(Operation::Write) + 1, Effect::Failed(ErrorKind::Other)));
+    storage.plan(Fault::from(Operation::Sync, storage.count(Operation::Sync) + 1, Effect::Failed(ErrorKind::Other)));
+    receipt.deliver().and_then(|delivered| delivered.checkpoint("row 1")).unwrap_err();
+    drop((run, land));
+    storage.mend();
+    assert_eq!(lab.count(Kind::TokenOutcome), 0, "the outcome did not reach the device");
+    let recorder = audit_runtime::open(lab.dir.path().join("trail")).unwrap();
+    let lab = Lab { recorder, dir: lab.dir };
+    let (run, land, nodes) = lab.resume(id);
+    assert!(matches!(land.row_again(nodes.source, "1", &1).unwrap(), audit_runtime::landscape::Again::Done));
+    assert!(land.in_doubt().is_empty());
+    assert_eq!(run.finish().unwrap().status, Status::Completed);
+    let outcomes = lab.of(Kind::TokenOutcome);
+    assert_eq!(outcomes.iter().filter_map(|outcome| outcome.body.id(Key::Receipt)).collect::<Vec<_>>(), [durable]);
+    assert_eq!((lab.count(Kind::SinkIntent), lab.count(Kind::SinkReceipt), lab.sweep()), (1, 1, Vec::new()));
 }
 
 #[test]

@@ -165,7 +165,8 @@ impl Past {
     fn row(&mut self, row: Id, record: &Record) {
         let (node, identity) = (record.body.text(Key::Node), record.body.text(Key::Identity));
         let slot = record.body.slot(Key::Output).unwrap_or(Slot::NOT_REQUESTED);
-        self.rows.read(row, node.unwrap_or_default(), identity.unwrap_or_default(), slot);
+        let named = (node.unwrap_or_default(), identity.unwrap_or_default());
+        self.rows.read(row, named, slot, record.body.get(Key::Payload).is_some());
         self.book.row();
         self.mint(Id { ord: 1, ..row }, None, Past::standing(Origin::Row, Some(row), Course::Default));
     }

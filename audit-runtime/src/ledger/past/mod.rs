@@ -282,7 +282,7 @@ impl Past {
 
     /// Rows with tokens on their way that the source has not given again.
     pub fn rows_in_flight(&self) -> impl Iterator<Item = (Id, &OpenRow)> {
-        self.rows.open()
+        self.rows.open().filter(|(row, _)| self.by_row.contains_key(row))
     }
 
     /// Takes the batches of a node that have not completed, oldest first.
