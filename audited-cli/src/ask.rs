@@ -50,7 +50,12 @@ pub(crate) fn run(cli: &Cli) -> u8 {
                 drop(out.raw(&failure_json(name, &shown, &error).to_string()));
             }
             drop(writeln!(io::stderr(), "audited: {error}"));
-            exit_of(&error)
+            let code = exit_of(&error);
+            if code == exit::CANNOT_OPEN {
+                // Errors name no path; whoever typed it may be told which one was taken.
+                drop(writeln!(io::stderr(), "audited: the trail is {shown}"));
+            }
+            code
         }
     }
 }

@@ -117,8 +117,8 @@ pub(crate) fn install(recorder: &Recorder) -> Result<(), Error> {
     let mut place = INSTALLED.write();
     match &*place {
         Some(other) if other.number() != recorder.number() => {
-            Err(Error::new(Code::AlreadyInstalled, format!("installing the recorder of {}", recorder.path().display()))
-                .detail(format!("{} is installed", other.path().display())))
+            Err(Error::new(Code::AlreadyInstalled, format!("installing the recorder of stream {}", recorder.stream()))
+                .detail(format!("stream {} is installed", other.stream())))
         }
         _ => {
             *place = Some(recorder.clone());

@@ -125,13 +125,13 @@ impl Layout {
     /// # Errors
     /// `AUD0111` nothing there, `AUD0101` something else, `AUD0102` a newer format, `AUD0103` unreadable.
     pub fn check(&self) -> Result<(), Error> {
-        let what = || format!("reading the trail at {}", self.root.display());
+        const WHAT: &str = "reading the trail";
         match fs::read_to_string(self.root.join("format")) {
             Ok(line) if line == FORMAT_LINE => Ok(()),
             Ok(line) if line.starts_with("audit-trail ") => {
-                Err(Error::new(Code::NewerFormat, what()).detail(format!("its format file says {:?}", line.trim_end())))
+                Err(Error::new(Code::NewerFormat, WHAT).detail(format!("its format file says {:?}", line.trim_end())))
             }
-            Ok(_) => Err(Error::new(Code::NotATrail, what()).detail("its format file is none of ours")),
+            Ok(_) => Err(Error::new(Code::NotATrail, WHAT).detail("its format file is none of ours")),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
                 let staged = |name: std::ffi::OsString| name.to_string_lossy().starts_with(".format-");
                 let occupied = fs::read_dir(&self.root)
@@ -140,12 +140,12 @@ impl Layout {
                     // Another process finished making the trail between the two looks.
                     return self.check();
                 }
-                Err(Error::new(if occupied { Code::NotATrail } else { Code::NotFound }, what()))
+                Err(Error::new(if occupied { Code::NotATrail } else { Code::NotFound }, WHAT))
             }
             Err(cause) if cause.kind() == io::ErrorKind::InvalidData => {
-                Err(Error::new(Code::NotATrail, what()).detail("its format file is no text"))
+                Err(Error::new(Code::NotATrail, WHAT).detail("its format file is no text"))
             }
-            Err(cause) => Err(Error::io(Code::CannotOpen, what(), cause)),
+            Err(cause) => Err(Error::io(Code::CannotOpen, WHAT, cause)),
         }
     }
 
@@ -158,8 +158,8 @@ impl Layout {
             Err(error) if error.code() == Code::NotFound => {}
             other => return other.and_then(|()| self.make_dirs()),
         }
-        let what = || format!("creating the trail at {}", self.root.display());
-        make_dir(&self.root).map_err(|cause| Error::io(Code::CannotOpen, what(), cause))?;
+        const WHAT: &str = "creating the trail";
+        make_dir(&self.root).map_err(|cause| Error::io(Code::CannotOpen, WHAT, cause))?;
         // The format file appears whole or not at all: a crash before the rename leaves an empty-looking directory with
         // a hidden file, which the next open removes by writing its own.
         // Its name is nobody else's: not another thread's, nor a process with the same id in another container.
@@ -180,7 +180,7 @@ impl Layout {
             .and_then(|()| File::open(&self.root)?.sync_all());
         written.map_err(|cause| {
             drop(fs::remove_file(&staged));
-            Error::io(Code::CannotOpen, what(), cause)
+            Error::io(Code::CannotOpen, WHAT, cause)
         })?;
         self.make_dirs()
     }
@@ -190,9 +190,7 @@ impl Layout {
             .iter()
             .try_for_each(|dir| make_dir(dir))
             .and_then(|()| File::open(&self.root)?.sync_all())
-            .map_err(|cause| {
-                Error::io(Code::CannotOpen, format!("creating the trail at {}", self.root.display()), cause)
-            })
+            .map_err(|cause| Error::io(Code::CannotOpen, "creating the trail", cause))
     }
 
     /// Every stream, in order of id. Directories whose name is no stream id are left out.
@@ -200,7 +198,7 @@ impl Layout {
     /// # Errors
     /// `AUD0103` when the directory cannot be read.
     pub fn streams(&self) -> Result<Vec<StreamId>, Error> {
-        let fail = |cause| Error::io(Code::CannotOpen, format!("listing {}", self.streams_dir().display()), cause);
+        let fail = |cause| Error::io(Code::CannotOpen, "listing the streams", cause);
         let mut streams = Vec::new();
         for entry in fs::read_dir(self.streams_dir()).map_err(fail)? {
             let name = entry.map_err(fail)?.file_name();

@@ -104,6 +104,12 @@ impl PayloadView {
     }
 }
 
+/// A view with the bytes, where they are.
+type Viewed = (PayloadView, Option<Vec<u8>>);
+
+/// A standing with the bytes, where they are.
+type Found = (PayloadStanding, Option<Vec<u8>>);
+
 /// What a run can be replayed from. It falls when payloads are purged and never rises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReplayGrade {
@@ -233,7 +239,7 @@ impl Trail {
     }
 
     /// The value of one record; `None` for a record that stands for no value.
-    fn payload_view(&self, id: Id, record: &Record) -> Result<Option<(PayloadView, Option<Vec<u8>>)>, Error> {
+    fn payload_view(&self, id: Id, record: &Record) -> Result<Option<Viewed>, Error> {
         let named = record.body.slot(Key::Payload);
         let Some(slot) = named.clone().or_else(|| SLOTS.iter().find_map(|key| record.body.slot(*key))) else {
             return Ok(None);
@@ -253,12 +259,7 @@ impl Trail {
         Ok(Some((PayloadView { record: format!("{id:#}"), event_type, digest, standing }, bytes)))
     }
 
-    fn standing_of(
-        &self,
-        id: Id,
-        record: &Record,
-        digest: &Digest,
-    ) -> Result<(PayloadStanding, Option<Vec<u8>>), Error> {
+    fn standing_of(&self, id: Id, record: &Record, digest: &Digest) -> Result<Found, Error> {
         let run = format!("{:#}", record.header.run.0);
         let sql =
             "SELECT g.purge_id, g.at, coalesce(r.body ->> 'purge_policy', ''), coalesce(r.body ->> 'authority', '')

@@ -5,6 +5,7 @@ use audit_runtime::Status;
 use audit_runtime::landscape::{Arrival, CallKind, Policy};
 use audit_runtime::model::digest::{Scope, digest_bytes};
 use audit_runtime::model::{Kind, Outcome};
+use audit_runtime::trail::Trail;
 use audit_testkit::{Effect, Fault, FaultyStorage, Operation};
 use std::io::ErrorKind;
 use std::num::NonZeroU32;
@@ -167,4 +168,47 @@ fn l20_a_held_entry_that_is_dropped_closes_its_parked_guard() {
     let closed = &lab.of(Kind::StateClosed)[0];
     assert_eq!((closed.header.status, closed.header.exit), (Status::Failed, audit_runtime::Exit::Cancelled));
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+/// Nothing of the host, of SQL or of a row.
+#[track_caller]
+fn says_nothing(error: &audit_runtime::Error, dir: &std::path::Path) {
+    let text = format!("{error} {error:?}");
+    for told in [&*dir.to_string_lossy(), "SELECT", "INSERT", "node_states", "canary"] {
+        assert!(!text.contains(told), "{told} in {text}");
+    }
+}
+
+#[test]
+fn p16_errors_of_journal_and_index_name_no_path_no_statement_and_no_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::write(at("file"), b"canary").unwrap();
+    std::fs::create_dir(at("full")).unwrap();
+    std::fs::write(at("full").join("canary"), b"").unwrap();
+    std::fs::create_dir(at("newer")).unwrap();
+    std::fs::write(at("newer").join("format"), b"audit-trail 99\n").unwrap();
+    for name in ["file", "full", "newer"] {
+        says_nothing(&audit_runtime::open(at(name)).unwrap_err(), dir.path());
+        says_nothing(&Trail::open(at(name)).unwrap_err(), dir.path());
+    }
+    says_nothing(&Trail::open(at("nothing")).unwrap_err(), dir.path());
+    for operation in [Operation::Create, Operation::Write, Operation::Sync] {
+        let storage = FaultyStorage::with(Fault::from(operation, 1, Effect::Failed(ErrorKind::StorageFull)));
+        let path = at(&format!("faulty {operation:?}"));
+        says_nothing(&audit_runtime::Builder::new(path).storage(Arc::new(storage)).open().unwrap_err(), dir.path());
+    }
+    let lab = Lab::with(|builder| builder.project(false));
+    let (run, _land, _nodes) = lab.begin();
+    run.finish().unwrap();
+    lab.recorder.close().unwrap();
+    let layout = audit_runtime::journal::Layout::at(lab.path());
+    audit_runtime::index::rebuild(&layout, &mut |_| {}).unwrap();
+    let plant = |sql: &str| rusqlite::Connection::open(layout.index()).unwrap().execute_batch(sql).unwrap();
+    plant("UPDATE runs SET started_at = 'canary'");
+    says_nothing(&Trail::open(lab.path()).unwrap().runs().unwrap_err(), lab.dir.path());
+    plant("DROP TABLE node_states");
+    says_nothing(&Trail::open(lab.path()).unwrap().sweep(None).unwrap_err(), lab.dir.path());
+    plant("PRAGMA user_version = 99");
+    says_nothing(&Trail::open(lab.path()).unwrap_err(), lab.dir.path());
 }

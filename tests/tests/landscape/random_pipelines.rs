@@ -177,8 +177,14 @@ impl Driver<'_> {
                 }
                 other => panic!("{other:?}"),
             },
-            Way::Drop => Ok(drop(token)),
-            Way::DropVisit => Ok(drop(token.enter(clean)?)),
+            Way::Drop => {
+                drop(token);
+                Ok(())
+            }
+            Way::DropVisit => {
+                drop(token.enter(clean)?);
+                Ok(())
+            }
             Way::Batch => {
                 let mut batch = match self.batch.take() {
                     Some(batch) => batch,

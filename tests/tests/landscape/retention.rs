@@ -205,8 +205,8 @@ fn q4_bytes_that_are_gone_have_four_different_reasons() {
 
 fn the_file(lab: &Lab) -> PathBuf {
     let inside = |dir: PathBuf| {
-        let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| !path.ends_with("lock")).next().unwrap()
+        let mut entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| !path.ends_with("lock")).unwrap()
     };
     inside(inside(inside(lab.path().join("payloads"))))
 }
