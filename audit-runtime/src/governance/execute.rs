@@ -20,6 +20,7 @@ use crate::model::digest::{Scope, Slot, catching, digest_of};
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, RunId, Status};
 use crate::recorder::Recorder;
 use crate::recorder::attempt::Attempt;
+use crate::recorder::pledge::Beside;
 use crate::site::Site;
 use serde::Serialize;
 use std::any::Any;
@@ -197,12 +198,7 @@ impl Started {
         };
         let site = self.site_number()?;
         let (attempt, promised) = self.recorder.append_attempt((self.run, self.decision), (0, site), body)?;
-        let mut begun = self.begun(attempt);
-        if let Err(failure) = begun.recorder.keep_attempt(promised).await {
-            begun.attempt = None;
-            return Err(failure.into());
-        }
-        Ok(begun)
+        Ok(self.begun(attempt).admitted(promised).await?)
     }
 
     fn site_number(&self) -> Result<u32, Error> {
@@ -238,6 +234,15 @@ impl Begun {
         links::open(id);
         let correlation = Box::new(correlation.clone());
         Begun { recorder: recorder.clone(), attempt: Some(attempt), action, correlation, id, run }
+    }
+
+    /// Waits in a task until PENDING is on the device; where it cannot be, the attempt is withdrawn.
+    pub(super) async fn admitted(mut self, promised: Beside) -> Result<Begun, Error> {
+        if let Err(failure) = self.recorder.keep_attempt(promised).await {
+            self.attempt = None;
+            return Err(failure);
+        }
+        Ok(self)
     }
 
     /// The attempt's record.

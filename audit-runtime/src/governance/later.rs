@@ -188,16 +188,9 @@ impl Begun {
         let worker = Arc::clone(&meeting);
         drop(spawn(Box::pin(async move {
             let left = caught(context, body).await;
-            let unheard = {
-                let mut meeting = worker.lock();
-                if meeting.begun.is_some() {
-                    meeting.left = Some(left);
-                    meeting.waiting.take().into_iter().for_each(Waker::wake);
-                    None
-                } else {
-                    Some(left)
-                }
-            };
+            let (unheard, waiting) = worker.lock().hand_in(left);
+            // A waker is the runtime's code: it does not run under our lock.
+            waiting.into_iter().for_each(Waker::wake);
             if let Some(left) = unheard {
                 late.record_later(left).await;
             }
@@ -218,6 +211,17 @@ struct Meeting<R, E> {
     begun: Option<Begun>,
     left: Option<Left<R, E>>,
     waiting: Option<Waker>,
+}
+
+impl<R, E> Meeting<R, E> {
+    /// Leaves what the worker has for the one who waits; where nobody does any more, it comes back.
+    fn hand_in(&mut self, left: Left<R, E>) -> (Option<Left<R, E>>, Option<Waker>) {
+        if self.begun.is_none() {
+            return (Some(left), None);
+        }
+        self.left = Some(left);
+        (None, self.waiting.take())
+    }
 }
 
 /// The one who waits. Dropped, it takes the attempt with it: FAILED, and the worker's end is a late one.

@@ -12,6 +12,7 @@ use crate::model::{BodyWriter, Id, Key, RunId};
 use crate::recorder::Recorder;
 use serde::Serialize;
 use std::fmt::Display;
+use std::future::Future;
 
 impl Authorization {
     /// As [`execute`](Self::execute), for an action of several steps.
@@ -31,16 +32,30 @@ impl Authorization {
         E: Display,
     {
         let begun = self.start(lookup, order, payload, None).begin()?;
-        let mut steps = Steps {
-            recorder: begun.recorder.clone(),
-            correlation: begun.correlation.clone(),
-            parent: begun.id(),
-            run: begun.run,
-            version: order.version.to_owned(),
-            executor: (order.executor.to_owned(), order.executor_version.to_owned()),
-            next: 0,
-        };
+        let mut steps = Steps::of(&begun, order);
         begun.run(|| body(payload, &mut steps))
+    }
+
+    /// As [`execute_steps`](Self::execute_steps), for a body that is a future.
+    ///
+    /// # Errors
+    /// As [`execute_async`](Self::execute_async).
+    pub async fn execute_steps_async<T, R, E, F>(
+        self,
+        lookup: &(impl Lookup + ?Sized),
+        order: &Order<'_>,
+        payload: &T,
+        body: impl FnOnce(Steps) -> F,
+    ) -> Result<R, ActionError<E>>
+    where
+        T: Serialize + ?Sized,
+        R: Serialize,
+        E: Display,
+        F: Future<Output = Result<R, E>>,
+    {
+        let begun = self.start(lookup, order, payload, None).begin_later().await?;
+        let steps = Steps::of(&begun, order);
+        begun.run_later(async move { body(steps).await }).await
     }
 }
 
@@ -57,6 +72,18 @@ pub struct Steps {
 }
 
 impl Steps {
+    fn of(begun: &Begun, order: &Order<'_>) -> Steps {
+        Steps {
+            recorder: begun.recorder.clone(),
+            correlation: begun.correlation.clone(),
+            parent: begun.id(),
+            run: begun.run,
+            version: order.version.to_owned(),
+            executor: (order.executor.to_owned(), order.executor_version.to_owned()),
+            next: 0,
+        }
+    }
+
     /// One step: PENDING on the device, its body, its terminal on the device.
     ///
     /// # Errors
@@ -73,24 +100,52 @@ impl Steps {
         E: Display,
     {
         let action = text::name(name);
+        let record = self.record(&action, input)?;
+        let attempt = self.recorder.begin_attempt((self.run, self.parent), (0, 0), &record)?;
+        self.next += 1;
+        Begun::step(&self.recorder, &self.correlation, attempt, action).run(|| body(input))
+    }
+
+    /// As [`step`](Self::step), for a body that is a future.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub async fn step_later<T, R, E>(
+        &mut self,
+        name: &str,
+        input: &T,
+        body: impl Future<Output = Result<R, E>>,
+    ) -> Result<R, ActionError<E>>
+    where
+        T: Serialize + ?Sized,
+        R: Serialize,
+        E: Display,
+    {
+        let action = text::name(name);
+        let record = self.record(&action, input)?;
+        let (attempt, promised) = self.recorder.append_attempt((self.run, self.parent), (0, 0), record)?;
+        self.next += 1;
+        let begun = Begun::step(&self.recorder, &self.correlation, attempt, action);
+        begun.admitted(promised).await?.run_later(body).await
+    }
+
+    fn record<T: Serialize + ?Sized>(&self, action: &str, input: &T) -> Result<Vec<u8>, Error> {
         let slot = match Payload::of(input) {
             Ok(payload) => Slot::from(payload.digest),
             Err(refusal) => {
                 let what = format!("digesting the input of step {action}");
-                return Err(ActionError::Audit(Error::new(Code::NotDigestible, what).detail(refusal.to_string())));
+                return Err(Error::new(Code::NotDigestible, what).detail(refusal.to_string()));
             }
         };
         let mut record = BodyWriter::new();
         record
-            .text(Key::Action, &action)
+            .text(Key::Action, action)
             .text(Key::ActionVersion, &self.version)
             .text(Key::ExecutorId, &text::name(&self.executor.0))
             .text(Key::ExecutorVersion, &text::name(&self.executor.1))
             .slot(Key::InputDigest, &slot)
             .uint(Key::Step, self.next);
         self.correlation.write(&mut record);
-        let attempt = self.recorder.begin_attempt((self.run, self.parent), (0, 0), &record.finish())?;
-        self.next += 1;
-        Begun::step(&self.recorder, &self.correlation, attempt, action).run(|| body(input))
+        Ok(record.finish())
     }
 }

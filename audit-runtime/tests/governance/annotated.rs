@@ -345,6 +345,27 @@ fn a_cache_hit_is_a_success_that_names_its_producer() {
     assert_eq!(link(Relation::CachedFrom, producer).expect_err("no action runs here").code(), Code::NoAction);
 }
 
+#[test]
+fn a15_an_async_composite_stops_at_its_failing_step_and_each_step_names_its_parent() {
+    let trail = Trail::new();
+    let catalog = Catalog::new().action(Action::new("send", "1.0.0")).executor(Executor::new("bank", "1.0.0"));
+    let order = Order { action: "send", version: "1.0.0", executor: "bank", executor_version: "1.0.0" };
+    let authorization = allow(&trail, &1_u64);
+    let done = block_on(authorization.execute_steps_async(&catalog, &order, &1_u64, |mut steps| async move {
+        steps.step_later("reserve", &1, async { Ok::<_, io::Error>(1) }).await?;
+        steps.step_later("book", &2, async { Err::<(), _>(io::Error::other("no such account")) }).await?;
+        steps.step_later("confirm", &3, async { Ok::<_, io::Error>(3) }).await
+    }));
+    assert!(matches!(done, Err(ActionError::Failed { .. })));
+    let pending = trail.of(Kind::ActionPending);
+    assert_eq!(pending.iter().map(|told| told.text(Key::Action)).collect::<Vec<_>>(), ["send", "reserve", "book"]);
+    assert!(pending[1..].iter().all(|step| step.record.header.parent == pending[0].id));
+    let closed = trail.of(Kind::ActionClosed);
+    let ends: Vec<_> = closed.iter().map(|told| (told.text(Key::Action), told.status())).collect();
+    assert_eq!(ends, [("reserve", "SUCCESS"), ("book", "FAILED"), ("send", "FAILED")]);
+    assert_eq!(closed[1].text(Key::ErrorCode), "EXECUTOR_EXCEPTION");
+}
+
 /// Attempts, their terminals, and pairs that are not exactly one to one.
 fn pairs(path: &std::path::Path) -> (usize, usize, usize) {
     let all = records(path);

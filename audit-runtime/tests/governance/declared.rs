@@ -243,9 +243,7 @@ fn c15_a_dropped_event_is_counted_and_the_verdict_is_inconclusive() {
     let trail = Trail::new();
     let run = begun(&trail);
     let done = Outcome::Success { result: ResultId::new("r-1").expect("a result") };
-    for action in ["reserve"] {
-        trail.recorder.acknowledge(run.id(), &Subject::new("orders", action), &done).expect("recorded");
-    }
+    trail.recorder.acknowledge(run.id(), &order::RESERVE.into(), &done).expect("recorded");
     with_filter(&trail, Some(ACK_TARGET), || run.scope(|| tell("book")));
     let report = trail.recorder.close_contract(run.id()).expect("reconciled");
     assert_eq!(report.verdict, Verdict::Inconclusive, "{report}");
