@@ -44,6 +44,9 @@ impl Recorder {
         let attempt = past.attempt + 1;
         let noted = seat.note(&format!("epoch {attempt}\npid {}\n", std::process::id()));
         noted.map_err(|cause| Error::io(Code::StorageFailed, doing(), cause))?;
+        if past.uncontracted {
+            self.mark_uncontracted(run);
+        }
         let resumed = Run::new(self, run, &past.name, attempt, Some(seat));
         self.0.ledger.lock().keep_past(run, past);
         Ok(resumed)

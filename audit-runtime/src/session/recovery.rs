@@ -51,6 +51,8 @@ struct Scan {
     adopted: BTreeMap<Id, Header>,
     settled: Vec<StreamId>,
     closed: bool,
+    /// Runs whose contract could not be declared.
+    uncontracted: BTreeSet<crate::RunId>,
 }
 
 /// How long an open waits for another process that is recovering the same trail.
@@ -205,6 +207,9 @@ fn scan(layout: &Layout, stream: StreamId) -> Result<Scan, Error> {
 
 impl Scan {
     fn take(&mut self, stream: StreamId, header: &Header) {
+        if header.flags & flag::UNCONTRACTED != 0 {
+            self.uncontracted.insert(header.run);
+        }
         self.closed = header.kind == Kind::StreamClosed;
         let subject = header.subject;
         if opening(header.kind).is_some() {
@@ -259,6 +264,8 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
         Some(owner) => format!("its process (pid {}) ended without recording a terminal", owner.pid),
         None => "its process ended without recording a terminal".to_owned(),
     };
+    // What is written of such a run from now on says so too.
+    scan.uncontracted.iter().for_each(|run| recorder.mark_uncontracted(*run));
     let mut spooled = spooled(recorder, stream)?;
     if seeded::is("spool_forgotten") {
         spooled.clear();
@@ -325,7 +332,7 @@ fn place(recorder: &Recorder, terminal: &Spooled) -> Result<u64, Error> {
     let mut header =
         Header { flags: flag::SPOOLED | flag::GROUPED, durability: Durability::Process, site: 0, ..terminal.header };
     header.mono_ns = recorder.clock().mono_ns();
-    drop(recorder.0.journal.append(&mut header, &terminal.body, Purpose::Point)?);
+    drop(recorder.append(&mut header, &terminal.body, Purpose::Point)?);
     Ok(header.seq)
 }
 
@@ -347,7 +354,7 @@ fn abandon(
     header.attempt = opened.attempt;
     let mut body = BodyWriter::new();
     body.text(Key::AbandonReason, reason).text(Key::Observer, observer);
-    drop(recorder.0.journal.append(&mut header, &body.finish(), Purpose::Point)?);
+    drop(recorder.append(&mut header, &body.finish(), Purpose::Point)?);
     Ok(header.seq)
 }
 

@@ -335,6 +335,33 @@ fn c3_strict_does_not_start_and_lenient_says_uncontracted_in_every_later_record(
 }
 
 #[test]
+fn c3_what_recovery_and_a_resumed_run_write_says_uncontracted_too() {
+    let trail = Trail::new();
+    let flawed = Contract::assembled("order", vec![Expectation::undated(Subject::new("orders", "reserve"))]);
+    let run = trail.recorder.begin_under("order", &flawed, Start::Lenient).expect("it goes on");
+    let id = run.id();
+    // The trail as the death of this process would leave it, opened by another recorder.
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("trail");
+    audit_testkit::FaultyStorage::copy(&trail.path(), &path).expect("a copy");
+    let recorder = audit_runtime::open(&path).expect("it opens");
+    let resumed = recorder.resume_run(id).expect("it was abandoned");
+    let mut graph = resumed.pipeline();
+    graph.node("orders.csv", audit_runtime::landscape::NodeKind::Source, audit_runtime::landscape::Determinism::IoRead);
+    drop(graph.seal().expect("a sound graph"));
+    resumed.finish().expect("an end");
+    let told: Vec<Told> =
+        super::trail::records(&path).into_iter().filter(|told| told.record.header.run == id).collect();
+    let kinds: Vec<Kind> = told.iter().map(|told| told.record.header.kind).collect();
+    assert!(
+        kinds.contains(&Kind::RunResumed) && kinds.iter().filter(|kind| **kind == Kind::RunEnded).count() == 2,
+        "{kinds:?}"
+    );
+    assert!(told.iter().all(|told| told.record.header.flags & flag::UNCONTRACTED != 0), "{kinds:?}");
+    drop(run);
+}
+
+#[test]
 fn c14_a_declared_contract_does_not_change_when_its_owner_does() {
     let trail = Trail::new();
     let mut owned = Contract::assembled("order", order().expectations().to_vec());

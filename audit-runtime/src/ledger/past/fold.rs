@@ -6,6 +6,7 @@ use crate::model::cbor::Value;
 use crate::model::digest::{Digest, Scope, Slot, digest_bytes};
 use crate::model::graph::NodeKind;
 use crate::model::lifecycle::Entity;
+use crate::model::record::flag;
 use crate::model::{Exit, Id, Key, Kind, Outcome, Record, Status, StreamId};
 
 /// The ids of a list.
@@ -54,6 +55,7 @@ impl Past {
     /// Takes one record of the run, at its place.
     pub fn take(&mut self, place: Id, record: &Record) {
         let (header, body) = (&record.header, &record.body);
+        self.uncontracted |= header.flags & flag::UNCONTRACTED != 0;
         match header.kind {
             Kind::RunStarted => {
                 self.status = Status::Running;

@@ -105,6 +105,8 @@ pub struct Past {
     pub status: Status,
     /// How many times it was resumed.
     pub attempt: u32,
+    /// Its contract could not be declared.
+    pub uncontracted: bool,
     /// The graph with which it was sealed.
     pub graph: Option<Digest>,
     /// Entries that have ended, those aside whose process was lost.
@@ -135,6 +137,7 @@ impl Past {
             name: String::new(),
             status: Status::None,
             attempt: 0,
+            uncontracted: false,
             graph: None,
             counts: Counts::default(),
             nodes: Vec::new(),
