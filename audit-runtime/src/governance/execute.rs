@@ -11,12 +11,12 @@ use super::action::{Action, BlockCode, Executor, FailureCode, Lookup, Order, adm
 use super::authorization::Authorization;
 use super::correlation::Correlation;
 use super::links;
-use super::payload::{Payload, is_too_big};
+use super::payload::{Payload, is_too_big, output_digest};
 use super::text;
 use crate::context::AuditContext;
 use crate::error::{Code, Error};
 use crate::model::cbor::Value;
-use crate::model::digest::{Scope, Slot, catching, digest_of};
+use crate::model::digest::Slot;
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, RunId, Status};
 use crate::recorder::Recorder;
 use crate::recorder::attempt::Attempt;
@@ -269,14 +269,14 @@ impl Begun {
     /// The terminal that what a body left behind calls for.
     pub(super) fn judge<R: Serialize, E: Display>(&self, left: &Left<R, E>) -> Terminal {
         match left {
-            Ok(Ok(output)) => match catching(|| digest_of(Scope::Output, output)) {
+            Ok(Ok(output)) => match output_digest(&self.recorder, output) {
                 Ok(digest) => {
                     let mut body = self.body();
                     body.slot(Key::OutputDigest, &Slot::from(digest));
                     let (status, exit) = (Status::Success, Exit::Returned);
                     Terminal { status, exit, body: body.finish(), in_doubt: None }
                 }
-                Err((refusal, _)) => {
+                Err(refusal) => {
                     let detail = refusal.to_string();
                     let error = Error::new(Code::OutputNotDigestible, "digesting the output of an action");
                     let code = FailureCode::OutputNotDigestible;
@@ -466,7 +466,7 @@ impl Authorization {
         if self.expires_ns.is_some_and(|expires| self.recorder.clock().mono_ns() > expires) {
             return Err((BlockCode::AuthorizationExpired, "it was allowed too long ago".to_owned()));
         }
-        let seen = Payload::of(payload).map_err(|refusal| {
+        let seen = Payload::of(&self.recorder, payload).map_err(|refusal| {
             let code = if is_too_big(&refusal) { BlockCode::LimitExceeded } else { BlockCode::NonJsonPayload };
             (code, refusal.to_string())
         })?;

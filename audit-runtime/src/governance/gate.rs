@@ -172,7 +172,7 @@ impl<P> Gate<'_, P> {
             correlation: self.correlation.unwrap_or_else(Correlation::fresh),
             expires: self.expires,
             site: self.site,
-            seen: Payload::of(payload),
+            seen: Payload::of(self.recorder, payload),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What is decided upon and executed: its canonical form, its digest, and whether it keeps within limits.
 
-use crate::model::digest::{CanonicalError, Digest, DigestErrorCode, Scope, canonical_json, digest_bytes};
+use crate::model::digest::{
+    CanonicalError, Digest, DigestErrorCode, Scope, canonical_json, catching, digest_bytes, digest_of,
+    keyed_digest_bytes, keyed_digest_of,
+};
+use crate::recorder::Recorder;
 use serde::Serialize;
 
 /// What a payload may be at most, measured on its canonical JSON.
@@ -27,9 +31,13 @@ pub(super) struct Payload {
 }
 
 impl Payload {
-    pub(super) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Payload, CanonicalError> {
-        let bytes = crate::model::digest::catching(|| canonical_json(value)).map_err(|(refusal, _)| refusal)?;
-        Ok(Payload { digest: digest_bytes(Scope::Payload, &bytes), size: measure(&bytes) })
+    pub(super) fn of<T: Serialize + ?Sized>(recorder: &Recorder, value: &T) -> Result<Payload, CanonicalError> {
+        let bytes = catching(|| canonical_json(value)).map_err(|(refusal, _)| refusal)?;
+        let digest = match &recorder.0.digest_key {
+            Some(key) => keyed_digest_bytes(Scope::Payload, key, &bytes),
+            None => digest_bytes(Scope::Payload, &bytes),
+        };
+        Ok(Payload { digest, size: measure(&bytes) })
     }
 
     /// Which limit it goes beyond.
@@ -40,6 +48,15 @@ impl Payload {
             .find(|(_, is, limit)| is > limit)
             .map(|(name, is, limit)| format!("{name} {is}, at most {limit}"))
     }
+}
+
+/// The digest of what an execution brought about.
+pub(super) fn output_digest<R: Serialize + ?Sized>(recorder: &Recorder, output: &R) -> Result<Digest, CanonicalError> {
+    let digested = catching(|| match &recorder.0.digest_key {
+        Some(key) => keyed_digest_of(Scope::Output, key, output),
+        None => digest_of(Scope::Output, output),
+    });
+    digested.map_err(|(refusal, _)| refusal)
 }
 
 /// Whether a payload is refused for its size and not for what it is.

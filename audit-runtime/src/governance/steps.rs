@@ -130,7 +130,7 @@ impl Steps {
     }
 
     fn record<T: Serialize + ?Sized>(&self, action: &str, input: &T) -> Result<Vec<u8>, Error> {
-        let slot = match Payload::of(input) {
+        let slot = match Payload::of(&self.recorder, input) {
             Ok(payload) => Slot::from(payload.digest),
             Err(refusal) => {
                 let what = format!("digesting the input of step {action}");

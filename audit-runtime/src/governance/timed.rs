@@ -5,9 +5,10 @@ use super::action::{FailureCode, Lookup, Order};
 use super::authorization::Authorization;
 use super::correlation::Correlation;
 use super::execute::{ActionError, Begun, Failure, Left, shown};
+use super::payload::output_digest;
 use super::text;
 use crate::error::{Code, Error};
-use crate::model::digest::{Scope, Slot, catching, digest_of};
+use crate::model::digest::Slot;
 use crate::model::record::Header;
 use crate::model::{BodyWriter, Exit, Id, Key, Kind, RunId};
 use crate::recorder::Recorder;
@@ -134,7 +135,7 @@ impl Late {
         body.text(Key::Action, &self.action);
         match left {
             Ok(Ok(output)) => {
-                let digest = catching(|| digest_of(Scope::Output, output)).map_err(|(refusal, _)| refusal);
+                let digest = output_digest(&self.recorder, output);
                 body.text(Key::Outcome, "success")
                     .slot(Key::OutputDigest, &digest.map_or_else(|r| Slot::from(Err(r)), Slot::from));
             }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt::{self, Display, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::context;
 use crate::contract::ResultId;
 use crate::error::{Code, Error};
 use crate::model::digest::{self, AuditDigest, Scope, Slot};
@@ -79,7 +80,12 @@ impl End {
 
     /// Digests the output.
     pub fn output(&mut self, value: &dyn AuditDigest) {
-        match digest::catching(|| digest::digest_value(Scope::Output, None, value)) {
+        let key = context::current_recorder().and_then(|recorder| recorder.0.digest_key.clone());
+        let digested = digest::catching(|| match &key {
+            Some(key) => digest::keyed_digest_value(Scope::Output, key, value),
+            None => digest::digest_value(Scope::Output, None, value),
+        });
+        match digested {
             Ok(digest) => self.output = Slot::from(digest),
             Err((refusal, _)) => {
                 let error = Error::new(Code::OutputNotDigestible, "digesting the output").detail(refusal.to_string());

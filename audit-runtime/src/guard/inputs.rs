@@ -3,19 +3,21 @@
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::end;
 use crate::context;
 use crate::error::{Code, Error};
 use crate::model::RunId;
 use crate::model::cbor::{self, Value};
-use crate::model::digest::{Absence, ArgsDigest, AuditDigest, Slot};
+use crate::model::digest::{Absence, ArgsDigest, AuditDigest, DigestKey, Slot};
 use crate::recorder::{Run, RunHandle};
 use crate::site::Site;
 
 /// Values that were read for one entry.
 pub struct Inputs {
     digest: Option<ArgsDigest<'static>>,
+    key: Option<Arc<DigestKey>>,
     pub(crate) slot: Slot,
     recorded: Vec<(Value, Value)>,
     pub(crate) run: Option<RunId>,
@@ -25,12 +27,20 @@ pub struct Inputs {
 
 impl Inputs {
     pub(crate) const fn none() -> Inputs {
-        Inputs { digest: None, slot: Slot::NOT_REQUESTED, recorded: Vec::new(), run: None, attempt: 0, refused: None }
+        Inputs {
+            digest: None,
+            key: None,
+            slot: Slot::NOT_REQUESTED,
+            recorded: Vec::new(),
+            run: None,
+            attempt: 0,
+            refused: None,
+        }
     }
 
     /// Digests follow.
     pub fn digests(&mut self) {
-        self.digest = Some(ArgsDigest::new(None));
+        self.digest = Some(self.key.take().map_or_else(|| ArgsDigest::new(None), ArgsDigest::keyed));
     }
 
     /// Digests one argument.
@@ -111,8 +121,9 @@ pub fn inputs(site: &'static Site, read: impl FnOnce(&mut Inputs)) -> Option<Box
 }
 
 fn read_inputs(site: &'static Site, read: &mut dyn FnMut(&mut Inputs)) -> Option<Box<Inputs>> {
-    context::current_recorder()?;
+    let recorder = context::current_recorder()?;
     let mut inputs = Box::new(Inputs::none());
+    inputs.key.clone_from(&recorder.0.digest_key);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         read(&mut inputs);
         inputs.settle(site);

@@ -44,6 +44,7 @@ use crate::fault::Planned;
 use crate::journal::spool::Spool;
 use crate::journal::{Closed, Journal, Layout, Pending as JournalPending, Purpose};
 use crate::ledger::Ledger;
+use crate::model::digest::DigestKey;
 use crate::model::record::{Header, flag};
 use crate::model::{Durability, Key, Kind, RunId, StreamId};
 use crate::payload::Keeper;
@@ -85,6 +86,8 @@ pub(crate) struct Core {
     recovered: Mutex<Recovered>,
     pub(crate) books: Mutex<pledge::Books>,
     pub(crate) dues: Arc<due::Dues>,
+    /// Digests of arguments, outputs and payloads are keyed by this.
+    pub(crate) digest_key: Option<Arc<DigestKey>>,
     uncontracted: Uncontracted,
     scratch: Option<std::path::PathBuf>,
     pub(crate) payloads: Option<Keeper>,
@@ -117,6 +120,7 @@ pub(crate) struct Parts {
     pub(crate) running_timeout: Option<Duration>,
     pub(crate) actor: Option<String>,
     pub(crate) planned: Planned,
+    pub(crate) digest_key: Option<Arc<DigestKey>>,
 }
 
 /// How a recorder is doing.
@@ -155,6 +159,7 @@ impl Recorder {
             recovered: Mutex::new(Recovered::default()),
             books: Mutex::default(),
             dues: Arc::default(),
+            digest_key: parts.digest_key,
             uncontracted: Uncontracted::default(),
             scratch: parts.scratch,
             payloads: parts.payloads,

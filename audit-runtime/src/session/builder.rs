@@ -9,6 +9,7 @@ use crate::governance::Alert;
 use crate::governance::watch::Hook;
 use crate::journal::{DiskStorage, Layout, Settings, Storage};
 use crate::model::Durability;
+use crate::model::digest::DigestKey;
 use crate::payload::{DiskFiles, Files, Keeper, Payloads, Store};
 use crate::recorder::Recorder;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ pub struct Builder {
     pub(super) patrol: Duration,
     pub(super) watch: Duration,
     pub(super) alert: Option<Hook>,
+    pub(super) digest_key: Option<Arc<DigestKey>>,
     pub(super) mirror: Option<PathBuf>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) storage: Option<Arc<dyn Storage>>,
@@ -71,6 +73,7 @@ impl Builder {
             patrol: Duration::from_secs(30),
             watch: Duration::from_secs(1),
             alert: None,
+            digest_key: None,
             mirror: None,
             clock: None,
             storage: None,
@@ -172,6 +175,24 @@ impl Builder {
     /// ```
     pub fn on_alert(mut self, hook: impl Fn(&Alert) + Send + Sync + 'static) -> Builder {
         self.alert = Some(Hook(Arc::new(hook)));
+        self
+    }
+
+    /// Keys every digest of arguments, outputs, payloads and results of this recorder, so that nobody finds a low-entropy
+    /// value by trying them all: HMAC-SHA-256, with the key's id in each record. Destroying the key is erasure; the trail
+    /// still verifies. Rows of a landscape are not keyed: a run that is resumed compares them.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use audit_runtime::model::digest::{DigestKey, KeyId};
+    /// # let secret = [7; 32];
+    /// let id = KeyId::new("2026-a").ok_or("an id")?;
+    /// let key = DigestKey::new(id, &secret).ok_or("a longer secret")?;
+    /// let recorder = audit_runtime::Builder::new("./audit-trail").digest_key(key).open()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn digest_key(mut self, key: DigestKey) -> Builder {
+        self.digest_key = Some(Arc::new(key));
         self
     }
 
@@ -280,13 +301,14 @@ impl Builder {
     /// What a second open of the same trail must agree with.
     pub(super) fn fingerprint(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.actor,
             self.build,
             self.durability,
             self.settings,
             self.spool,
             self.mirror,
+            self.digest_key,
             self.payloads,
             self.running_timeout
         )

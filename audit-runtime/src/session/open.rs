@@ -93,6 +93,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
         running_timeout: builder.running_timeout,
         actor: builder.actor.clone(),
         planned: builder.planned.clone(),
+        digest_key: builder.digest_key.clone(),
     });
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;

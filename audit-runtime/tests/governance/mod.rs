@@ -15,3 +15,5 @@ mod onevalue;
 mod statistics;
 mod trail;
 mod watch;
+
+pub(crate) use trail::records;

@@ -8,12 +8,14 @@
 //! | `waits` | storage that holds back or never answers |
 //! | `space` | segments, reserve, limits, gaps, hints |
 //! | `model` | any sequence of operations, against a small model |
+//! | `private` | guessable values and errors give nothing away |
 //! | `images` | power cuts, cuts at every byte, damaged and foreign segments |
 
 mod faults;
 mod images;
 mod model;
 mod oracle;
+mod private;
 mod space;
 mod story;
 mod waits;

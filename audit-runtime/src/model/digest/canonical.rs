@@ -1,6 +1,7 @@
 //! The doors: a value in, canonical bytes or a digest out.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -162,16 +163,43 @@ pub fn digest_args(
 ///
 /// The first refusal is kept and given by [`finish`](Self::finish).
 pub struct ArgsDigest<'k> {
-    key: Option<&'k DigestKey>,
+    key: Keyed<'k>,
     buffer: Box<Buffer>,
     object: Option<super::buffer::Object>,
     refusal: Option<CanonicalError>,
+}
+
+/// What a key is good for.
+enum Keyed<'k> {
+    /// For keyed fields.
+    Fields(Option<&'k DigestKey>),
+    /// For keyed fields and for the digest as a whole.
+    Whole(Arc<DigestKey>),
+}
+
+impl Keyed<'_> {
+    fn key(&self) -> Option<&DigestKey> {
+        match self {
+            Keyed::Fields(key) => *key,
+            Keyed::Whole(key) => Some(key),
+        }
+    }
 }
 
 impl<'k> ArgsDigest<'k> {
     /// An empty object. The key serves keyed fields.
     #[must_use]
     pub fn new(key: Option<&'k DigestKey>) -> Self {
+        Self::with(Keyed::Fields(key))
+    }
+
+    /// An empty object whose digest will be keyed.
+    #[must_use]
+    pub fn keyed(key: Arc<DigestKey>) -> ArgsDigest<'static> {
+        ArgsDigest::with(Keyed::Whole(key))
+    }
+
+    fn with(key: Keyed<'k>) -> Self {
         let mut buffer = borrow_buffer();
         let object = buffer.open_object().ok();
         Self { key, buffer, object, refusal: None }
@@ -181,7 +209,7 @@ impl<'k> ArgsDigest<'k> {
     pub fn arg<T: AuditDigest + ?Sized>(&mut self, name: &'static str, value: &T) -> &mut Self {
         if self.refusal.is_none()
             && let Some(object) = &mut self.object
-            && let Err(error) = ObjectWriter::new(&mut self.buffer, self.key, object).field(name, value)
+            && let Err(error) = ObjectWriter::new(&mut self.buffer, self.key.key(), object).field(name, value)
         {
             self.refusal = Some(error);
         }
@@ -210,7 +238,10 @@ impl<'k> ArgsDigest<'k> {
             return Err(CanonicalError::new(DigestErrorCode::Malformed));
         };
         self.buffer.close_object(&object)?;
-        let digest = self.buffer.finish().map(|bytes| digest_bytes(Scope::Args, bytes));
+        let digest = self.buffer.finish().map(|bytes| match &self.key {
+            Keyed::Fields(_) => digest_bytes(Scope::Args, bytes),
+            Keyed::Whole(key) => keyed_digest_bytes(Scope::Args, key, bytes),
+        });
         give_back(self.buffer);
         digest
     }
