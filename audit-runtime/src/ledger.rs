@@ -225,11 +225,16 @@ impl Ledger {
     /// Goes on with the book and the counts of a run's earlier processes. What this very process has open from before
     /// stays open.
     pub fn go_on(&mut self, run: RunId, book: Book, counts: &Counts) {
+        self.count_on(run, counts);
+        self.books.insert(run, book);
+    }
+
+    /// As [`go_on`](Self::go_on), for a run without a graph.
+    pub fn count_on(&mut self, run: RunId, counts: &Counts) {
         for ((_, _), left) in self.counts.iter_mut().filter(|((of, _), _)| *of == run) {
             *left = Counts { opened: left.open(), ..Counts::default() };
         }
         self.counts.entry((run, 0)).or_default().add(counts);
-        self.books.insert(run, book);
     }
 
     /// Forgets the counts and the book of a run that has ended.

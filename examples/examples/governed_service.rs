@@ -2,7 +2,7 @@
 //! denied, blocked, broken, too late or malformed is recorded as well, before its response goes out.
 //!
 //! ```text
-//! POST /transfers    gate ─→ DECISION ─→ send, at most 100 ms ─→ response
+//! POST /transfers    gate ─→ DECISION ─→ send, within its patience ─→ response
 //! POST /settlements  gate ─→ DECISION ─→ settle: reserve, book, confirm ─→ response
 //! ```
 //!
@@ -35,8 +35,8 @@ use std::time::Duration;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The longest that a transfer may take.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// The longest that a transfer may take, unless `--patience MS` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 audit_runtime::reason_codes! {
     /// Why a transfer is denied.
@@ -67,12 +67,12 @@ fn judge(policy: &Policy, transfer: &Transfer) -> Decision {
     Decision::allow(rules)
 }
 
-/// Stands for a bank.
-fn bank(transfer: &Transfer) -> Result<String, String> {
+/// Stands for a bank, one of which takes longer than anybody waits.
+fn bank(transfer: &Transfer, patience: Duration) -> Result<String, String> {
     match transfer.to.as_str() {
         "broken-bank" => Err("the bank is closed".to_owned()),
         "slow-bank" => {
-            std::thread::sleep(3 * PATIENCE);
+            std::thread::sleep(2 * patience);
             Ok("too late".to_owned())
         }
         _ => Ok(format!("booking of {}", transfer.amount)),
@@ -85,6 +85,7 @@ struct Service {
     run: RunHandle,
     profile: Profile<Policy>,
     catalog: Catalog,
+    patience: Duration,
 }
 
 fn order(action: &'static str) -> Order<'static> {
@@ -95,13 +96,13 @@ fn order(action: &'static str) -> Order<'static> {
 type Answer = (StatusCode, Value);
 
 impl Service {
-    fn new(recorder: &Recorder, run: RunHandle) -> Result<Service, Failure> {
+    fn new(recorder: &Recorder, run: RunHandle, patience: Duration) -> Result<Service, Failure> {
         let profile = Profile::new("payments", Policy { limit: 1_000 }, ["send", "settle"])?;
         let catalog = Catalog::new()
             .action(Action::new("send", "1.0.0").needs("ledger"))
             .action(Action::new("settle", "1.0.0").needs("ledger"))
             .executor(Executor::new("bank", "2.1.0").provides("ledger"));
-        Ok(Service { recorder: recorder.clone(), run, profile, catalog })
+        Ok(Service { recorder: recorder.clone(), run, profile, catalog, patience })
     }
 
     /// Gate, action, response: each is on the device before the next begins.
@@ -147,13 +148,15 @@ impl Service {
     }
 
     fn send(&self, authorization: Authorization, transfer: Transfer) -> Result<String, ActionError<String>> {
-        authorization.execute_within(PATIENCE, &self.catalog, &order("send"), transfer, |transfer| bank(&transfer))
+        let patience = self.patience;
+        let body = move |transfer: Transfer| bank(&transfer, patience);
+        authorization.execute_within(patience, &self.catalog, &order("send"), transfer, body)
     }
 
     fn settle(&self, authorization: Authorization, transfer: Transfer) -> Result<String, ActionError<String>> {
         let steps = |transfer: &Transfer, steps: &mut Steps| {
             steps.step("reserve", &transfer.amount, |_| Ok::<_, String>("reserved"))?;
-            let booked = steps.step("book", transfer, bank)?;
+            let booked = steps.step("book", transfer, |transfer| bank(transfer, self.patience))?;
             steps.step("confirm", &booked, |booked| Ok::<_, String>(booked.clone()))
         };
         let settled = authorization.execute_steps(&self.catalog, &order("settle"), &transfer, steps);
@@ -246,16 +249,23 @@ async fn nowhere(State(service): State<Arc<Service>>, headers: HeaderMap, uri: U
 struct Options {
     trail: PathBuf,
     serve: bool,
+    patience: Duration,
 }
 
 fn options() -> Result<Options, Failure> {
-    let mut options = Options { trail: "target/trails/governed_service".into(), serve: false };
+    let mut options = Options { trail: "target/trails/governed_service".into(), serve: false, patience: PATIENCE };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--serve" => options.serve = true,
             "--trail" => options.trail = words.next().ok_or("--trail needs a directory")?.into(),
-            other => return Err(format!("unknown option {other}; there are --trail DIR and --serve").into()),
+            "--patience" => {
+                let millis = words.next().and_then(|millis| millis.parse().ok());
+                options.patience = Duration::from_millis(millis.ok_or("--patience needs milliseconds")?);
+            }
+            other => {
+                return Err(format!("unknown option {other}; there are --trail DIR, --serve and --patience MS").into());
+            }
         }
     }
     Ok(options)
@@ -267,7 +277,7 @@ async fn main() -> Result<(), Failure> {
     let recorder = Builder::new(&options.trail).actor("governed service").open()?;
     let installed = recorder.install()?;
     let run = recorder.begin_run("service")?;
-    let service = Arc::new(Service::new(&recorder, run.handle())?);
+    let service = Arc::new(Service::new(&recorder, run.handle(), options.patience)?);
     let routes = Router::new()
         .route("/transfers", post(transfers))
         .route("/settlements", post(settlements))
@@ -314,8 +324,8 @@ fn demonstrate(address: &str) -> Result<(), Failure> {
         let reply = client.post(path, &headers, body)?;
         println!("{name:<16} {} {}", reply.status, reply.body);
     }
-    // The worker that was too late ends now; its record is linked to the attempt.
-    std::thread::sleep(4 * PATIENCE);
+    // The worker that was too late ends by now; its record is linked to the attempt.
+    std::thread::sleep(2 * PATIENCE);
     Ok(())
 }
 

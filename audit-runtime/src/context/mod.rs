@@ -96,7 +96,7 @@ pub(crate) fn wake() {
 /// Whether `AUDIT_REQUIRED` refuses entries without a recorder.
 pub(crate) fn is_required() -> bool {
     static REQUIRE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-    let required = *REQUIRE.get_or_init(|| crate::config::audit_required());
+    let required = *REQUIRE.get_or_init(crate::config::audit_required);
     let mode = if required { REQUIRED } else { OFF };
     let _first = MODE.compare_exchange(UNKNOWN, mode, Ordering::SeqCst, Ordering::SeqCst);
     required

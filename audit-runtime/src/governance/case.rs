@@ -8,7 +8,7 @@ use crate::contract::{
 use crate::error::Error;
 use crate::journal::{Committed, Layout, Reader};
 use crate::model::cbor::Value;
-use crate::model::{Id, Key, Kind, Record, RunId, StreamId};
+use crate::model::{Id, Key, Kind, Record, RunId, Status, StreamId};
 use crate::recorder::pledge::Via;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,9 +84,33 @@ pub(super) fn is_over(layout: &Layout, run: RunId) -> Result<bool, Error> {
     Ok(found.closed || finalising.is_some_and(|declared| done(&declared.expectation.subject)))
 }
 
+/// Where a run under contract was left.
+pub(super) struct Left {
+    pub(super) phase: Option<Phase>,
+    pub(super) finalising: Option<Subject>,
+    /// The finalising action has been acknowledged; the contract has been closed.
+    pub(super) finalised: bool,
+    pub(super) closed: bool,
+    /// What is expected still, with the time that is left.
+    pub(super) open: Vec<(Subject, Duration)>,
+}
+
+pub(super) fn left(layout: &Layout, run: RunId, now: Moment) -> Result<Left, Error> {
+    let found = read(layout, run, now)?;
+    let declared = found.case.declared.iter().find(|declared| declared.expectation.finalising);
+    let finalising = declared.map(|declared| declared.expectation.subject.clone());
+    let finalised = found.case.acks.iter().any(|ack| Some(&ack.subject) == finalising.as_ref());
+    let report = reconcile(&found.case);
+    let open = report.findings.iter().filter_map(|finding| Some((finding.subject.clone()?, finding.left?)));
+    Ok(Left { phase: found.phase, finalising, finalised, closed: found.closed, open: open.collect() })
+}
+
 struct Found {
     case: Case,
     closed: bool,
+    /// Which process of the run began last, from 0; which ended last, and how.
+    begun: u32,
+    ended: Option<(u32, Status)>,
     phase: Option<Phase>,
     /// Where the last phase record stands, so that the latest one counts whatever stream it is in.
     phase_at: Option<Moment>,
@@ -145,6 +169,8 @@ impl Found {
         Found {
             case,
             closed: false,
+            begun: 0,
+            ended: None,
             phase: None,
             phase_at: None,
             acks: Vec::new(),
@@ -156,6 +182,11 @@ impl Found {
     /// Acknowledgements of several processes are put into one order by wall time; within a stream the sequence decides,
     /// because the time that is compared never decreases there.
     fn in_order(mut self) -> Found {
+        // A run that another process goes on with is over when that process has ended it; one that was interrupted waits.
+        let over = self.ended.is_some_and(|(which, how)| which >= self.begun && how != Status::Interrupted);
+        if self.closed || over {
+            self.case.known = Known::Over;
+        }
         // A filter may drop an event: where there is nothing else, one that is not there proves nothing.
         self.case.lossy |= self.by_event && !self.acks.is_empty();
         self.acks.sort_by_key(|(told_by, _)| *told_by);
@@ -172,7 +203,7 @@ impl Found {
         self.told_by = (stream, before.max(header.wall_ns));
         let case = &mut self.case;
         if header.kind == Kind::RunStarted && id == case.run.0 {
-            case.known = Known::Living.max_with(case.known);
+            case.known = Known::Living;
             return;
         }
         if header.run != case.run {
@@ -180,9 +211,11 @@ impl Found {
         }
         let at = Moment { stream, mono_ns: header.mono_ns, wall_ns: header.wall_ns };
         match header.kind {
-            Kind::RunEnded => case.known = Known::Over,
+            Kind::RunResumed => self.begun = self.begun.max(header.attempt),
+            Kind::RunEnded if self.ended.is_none_or(|(which, _)| which <= header.attempt) => {
+                self.ended = Some((header.attempt, header.status));
+            }
             Kind::ContractClosed => {
-                case.known = Known::Over;
                 self.closed = true;
                 case.lossy |= record.body.uint(Key::AcksDropped).is_some_and(|dropped| dropped > 0);
             }
@@ -220,13 +253,6 @@ impl Found {
             }
             _ => {}
         }
-    }
-}
-
-impl Known {
-    /// The later of two pieces of knowledge: an end that was read first stands.
-    fn max_with(self, other: Known) -> Known {
-        if other == Known::Over { other } else { self }
     }
 }
 

@@ -85,13 +85,16 @@ pub struct Governed<P: AtPhase> {
 }
 
 #[derive(Debug)]
-struct Inner {
-    run: Run,
-    recorder: Recorder,
-    finalising: Option<Subject>,
+pub(super) struct Inner {
+    pub(super) run: Run,
+    pub(super) recorder: Recorder,
+    pub(super) finalising: Option<Subject>,
     /// Work was reported as failed: nothing leads to COMPLETED any more.
-    failed: Option<String>,
-    phase: Phase,
+    pub(super) failed: Option<String>,
+    pub(super) phase: Phase,
+    /// Another process has acknowledged the finalising action, or closed the contract, and died before the run's end.
+    pub(super) finalised: bool,
+    pub(super) closed: bool,
 }
 
 /// What the work came to.
@@ -158,14 +161,26 @@ impl Recorder {
             return Err(error);
         }
         let finalising = contract.finalising().map(|expectation| expectation.subject.clone());
-        let inner = Inner { run, recorder: self.clone(), finalising, failed: None, phase: Phase::Created };
-        let governed = Governed { inner: Some(Box::new(inner)), phase: PhantomData };
+        let inner = Inner {
+            run,
+            recorder: self.clone(),
+            finalising,
+            failed: None,
+            phase: Phase::Created,
+            finalised: false,
+            closed: false,
+        };
+        let governed = Governed::standing(inner);
         governed.entered(None)?;
         Ok(governed)
     }
 }
 
 impl<P: AtPhase> Governed<P> {
+    pub(super) fn standing(inner: Inner) -> Governed<P> {
+        Governed { inner: Some(Box::new(inner)), phase: PhantomData }
+    }
+
     /// The run's id.
     #[must_use]
     pub fn id(&self) -> RunId {
@@ -258,6 +273,19 @@ impl Governed<Created> {
 }
 
 impl Governed<Authorized> {
+    /// Leaves the run to whichever process claims it first: it is INTERRUPTED, its seat is free, its contract goes on, and
+    /// its deadlines are those that were declared. [`Recorder::claim`] is the other end.
+    ///
+    /// # Errors
+    /// In doubt when that cannot be recorded.
+    pub fn hand_over(mut self) -> Result<RunId, Error> {
+        let Some(inner) = self.inner.take() else { return Err(Error::new(Code::NoRun, "handing a run over")) };
+        let (id, recorder) = (inner.run.id(), inner.recorder.clone());
+        inner.run.interrupt("authorized, and left to whoever claims it")?;
+        recorder.0.dues.over(id);
+        Ok(id)
+    }
+
     /// The work begins.
     ///
     /// # Errors
@@ -358,8 +386,11 @@ impl Inner {
 
     /// The finalising acknowledgement, once on every path, because the run is consumed by it; then the contract's end.
     fn close(&self, outcome: &Outcome) -> Result<Report, Error> {
-        if let Some(finalising) = &self.finalising {
+        if let Some(finalising) = self.finalising.as_ref().filter(|_| !self.finalised) {
             self.recorder.acknowledge(self.run.id(), finalising, outcome)?;
+        }
+        if self.closed {
+            return self.recorder.reconcile(self.run.id());
         }
         self.recorder.close_contract(self.run.id())
     }

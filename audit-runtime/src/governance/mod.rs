@@ -33,6 +33,7 @@
 //! | `meter` | what is counted for a metrics recorder, where the feature `metrics` asks for it |
 //! | `metrics` | the same and more, computed from the trail |
 //! | `kernel` | the phases of a run under contract |
+//! | `rebuilt` | the same, rebuilt from the trail for whoever goes on with the run |
 //! | `sweep` | contradictions between decisions and actions, and actions PENDING for too long |
 
 mod action;
@@ -55,6 +56,7 @@ mod payload;
 mod pledge;
 mod profile;
 mod reason;
+pub(crate) mod rebuilt;
 mod start;
 mod steps;
 mod sweep;
@@ -79,6 +81,7 @@ pub use metrics::{Metric, Metrics, Sample, metrics_of};
 pub use payload::Limits;
 pub use profile::Profile;
 pub use reason::{GateReason, Reason, ReasonCode, distinct};
+pub use rebuilt::Rebuilt;
 pub use start::Start;
 pub use steps::Steps;
 pub use sweep::{inconsistencies, sweep_actions};

@@ -70,3 +70,26 @@ impl Recorder {
         self.begin(header, &body.finish(), |_| ())
     }
 }
+
+impl Run {
+    /// Writes that the run goes on, where no graph has to be declared again first.
+    pub(crate) fn goes_on(&self) -> Result<(), Error> {
+        let handle = self.handle();
+        let (recorder, id) = (handle.recorder(), handle.id());
+        let Some(past) = recorder.0.ledger.lock().take_past(id) else { return Ok(()) };
+        let announced = match past.graph {
+            Some(_) => Err(Error::new(Code::NotResumable, format!("going on with run {id}")).detail("it has a graph")),
+            None => recorder.announce(id, &past),
+        };
+        match announced {
+            Ok(_) => {
+                recorder.0.ledger.lock().count_on(id, &past.counts);
+                Ok(())
+            }
+            Err(error) => {
+                recorder.0.ledger.lock().keep_past(id, past);
+                Err(error)
+            }
+        }
+    }
+}

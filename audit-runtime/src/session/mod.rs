@@ -8,10 +8,12 @@
 //! | `leftovers` | what a killed open leaves beside the streams |
 //! | `install` | a recorder for the whole process |
 //! | `resume` | going on with a run that another process has left |
+//! | `claim` | the same with a run under contract |
 //! | `mirror` | acknowledged records as JSON lines in a file, for people and log shippers |
 //! | `patrol` | the thread that looks for dead streams while we live |
 
 mod builder;
+mod claim;
 mod install;
 mod leftovers;
 mod mirror;

@@ -3,6 +3,7 @@
 mod action;
 mod annotated;
 mod bad_input;
+mod claims;
 mod contract;
 mod declared;
 mod explain;

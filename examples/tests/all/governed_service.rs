@@ -31,7 +31,12 @@ struct Service {
 impl Service {
     fn start(trail: &Path) -> Service {
         let mut command = example("governed_service");
-        command.arg("--serve").arg("--trail").arg(trail).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // Nothing here is about time: a machine that is busy must not make an action late.
+        command
+            .args(["--serve", "--patience", "600000", "--trail"])
+            .arg(trail)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("the service starts");
         let mut line = String::new();
         let mut said = BufReader::new(child.stdout.take().expect("its output"));
@@ -118,22 +123,27 @@ fn a2_a14_thirty_callers_over_http_leave_one_decision_and_one_pair_each_under_on
     let service = Service::start(&path);
     let rounds = number("AUDIT_ROUNDS", 10);
     let barrier = Barrier::new(CALLERS as usize);
+    let wrong: Mutex<Vec<String>> = Mutex::default();
     std::thread::scope(|scope| {
         for caller in 0..CALLERS {
-            let (service, barrier) = (&service, &barrier);
+            let (service, barrier, wrong) = (&service, &barrier, &wrong);
             scope.spawn(move || {
                 let mut client = Client::connect(&service.address).expect("a connection");
                 for round in 0..rounds {
                     barrier.wait();
                     let trace = trace(round * CALLERS + caller);
-                    let reply = ask(&mut client, &trace).expect("an answer");
-                    assert_eq!(reply.status, 200, "{}", reply.body);
-                    assert!(names_its_trace(&reply, &trace), "{reply:?}");
+                    // Nobody leaves before the last round: the others would wait at the barrier for ever.
+                    match ask(&mut client, &trace) {
+                        Ok(reply) if reply.status == 200 && names_its_trace(&reply, &trace) => {}
+                        other => wrong.lock().expect("a list").push(format!("{trace}: {other:?}")),
+                    }
                 }
             });
         }
     });
     service.stop();
+    let wrong = wrong.into_inner().expect("a list");
+    assert!(wrong.is_empty(), "{wrong:#?}");
     let found = by_trace(&path);
     assert_eq!(found.len() as u64, CALLERS * rounds);
     let odd: Vec<_> = found.iter().filter(|(_, counts)| **counts != [1, 1, 1, 1]).collect();

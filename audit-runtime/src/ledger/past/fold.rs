@@ -75,6 +75,7 @@ impl Past {
             Kind::Routed => self.routed(record),
             Kind::StateOpened => self.opened(place, record),
             Kind::StateClosed => self.closed(record),
+            Kind::ActionClosed => self.count(record),
             Kind::Note => self.noted(record),
             Kind::BatchDrafted => self.drafted(place, record),
             Kind::BatchMember => self.joined(header.subject, body.id(Key::Token)),
@@ -109,7 +110,6 @@ impl Past {
             | Kind::OperationClosed
             | Kind::Decision
             | Kind::ActionPending
-            | Kind::ActionClosed
             | Kind::ActionBlocked
             | Kind::LateCompletion
             | Kind::ContractDeclared
@@ -259,17 +259,23 @@ impl Past {
         };
     }
 
-    fn closed(&mut self, record: &Record) {
-        let (status, exit) = (record.header.status, record.header.exit);
-        if status != Status::Abandoned {
-            self.counts.opened += 1;
-            match exit {
-                Exit::Returned | Exit::None => self.counts.completed += 1,
-                Exit::Errored => self.counts.errored += 1,
-                Exit::Panicked => self.counts.panicked += 1,
-                Exit::Cancelled | Exit::Lost => self.counts.cancelled += 1,
-            }
+    /// What became of an entry or of an action's attempt; what was lost with its process counts as nothing.
+    fn count(&mut self, record: &Record) {
+        if record.header.status == Status::Abandoned {
+            return;
         }
+        self.counts.opened += 1;
+        match record.header.exit {
+            Exit::Returned | Exit::None => self.counts.completed += 1,
+            Exit::Errored => self.counts.errored += 1,
+            Exit::Panicked => self.counts.panicked += 1,
+            Exit::Cancelled | Exit::Lost => self.counts.cancelled += 1,
+        }
+    }
+
+    fn closed(&mut self, record: &Record) {
+        let status = record.header.status;
+        self.count(record);
         let Some(visit) = self.states.remove(&record.header.subject) else { return };
         let Some(standing) = self.live.get_mut(&visit.token).filter(|_| status != Status::Abandoned) else { return };
         if status == Status::Completed && !standing.completed.contains(&visit.node) {
