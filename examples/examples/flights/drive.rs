@@ -108,8 +108,8 @@ impl<'a> Drive<'a> {
         [&self.late, &self.daily, &self.refused].map(|sink| (sink.name(), sink.lines()))
     }
 
-    fn quarantine(&mut self, identity: &str, fields: &Vec<&str>, fault: &Fault) -> Done<bool> {
-        let again = self.land.quarantine_again(self.nodes.source, identity, fields, fault)?;
+    fn quarantine(&mut self, identity: &str, fields: &[&str], fault: &Fault) -> Done<bool> {
+        let again = self.land.quarantine_again(self.nodes.source, identity, &fields, fault)?;
         let new = matches!(again, Again::New(_));
         match again {
             Again::New(token) => token.quarantined()?,

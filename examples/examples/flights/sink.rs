@@ -84,7 +84,8 @@ impl Sink {
         File::open(dir)?.sync_all()?;
         let end = land.last_write(node).and_then(|key| place(&key)).map_or(0, |(at, bytes)| at + bytes as u64);
         let doubtful = land.in_doubt().iter().any(|doubt| doubt.sink() == name);
-        if !doubtful && !(arguments.blind && land.is_resumed()) {
+        let blindly = arguments.blind && land.is_resumed();
+        if !doubtful && !blindly {
             file.set_len(end)?;
         }
         let syncs = Syncs { every: arguments.fail_sync, done: Cell::new(0) };
