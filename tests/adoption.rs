@@ -14,6 +14,8 @@ mod surface;
 use surface::Surface;
 
 const CRATES: &[(&str, &str)] = &[("bb8", "0.9.1"), ("tokio-retry", "0.3.2")];
+/// The page that tells the counts.
+const DOCUMENT: &str = include_str!("../docs/adoption.md");
 const ATTRIBUTE: &str = "#[::audit_runtime::audited(on_audit_failure = degrade)] ";
 
 fn repository() -> PathBuf {
@@ -176,6 +178,14 @@ fn published_crates_pass_their_own_tests_with_every_function_annotated() {
         let counted =
             after.split("CATALOGUE ").nth(1).and_then(|rest| rest.lines().next()).and_then(|n| n.trim().parse().ok());
         assert_eq!(counted, Some(script.annotated), "the catalogue counts what the script annotated");
+        let told = format!("{name} {version}");
+        let row = DOCUMENT.lines().find(|line| line.starts_with(&format!("| {told} "))).unwrap_or_default();
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let counts = [script.annotated.to_string(), script.test_code.to_string()];
+        let tests = format!("{} pass, {} fail", then.0, then.1);
+        assert_eq!([cells[3], cells[5], cells[6]], [&*counts[0], &*counts[1], &*tests], "docs/adoption.md on {told}");
+        let left_out: usize = cells[4].split_whitespace().filter_map(|word| word.parse::<usize>().ok()).sum();
+        assert_eq!(left_out, script.left_out.len(), "docs/adoption.md on {told}");
         println!(
             "{name} {version}: {} functions annotated, {} left out {:?}, {} in test code; {} of its tests pass, {} fail",
             script.annotated,

@@ -9,6 +9,7 @@ use syn::{Attribute, ImplItem, Item, ItemImpl, ItemMod, ItemTrait, LitStr, Meta,
 use crate::attribute::{self, Options};
 use crate::expand;
 use crate::model::Function;
+use crate::owner;
 use crate::report::Report;
 use crate::validate;
 
@@ -18,7 +19,8 @@ pub fn audited(tokens: TokenStream, item: TokenStream) -> TokenStream {
     let options = attribute::parse(tokens, &mut report);
     validate::options(&options, &mut report);
     if let Ok(function) = syn::parse2::<Function>(item.clone()) {
-        return one(&function, &options, None, report);
+        let owner = owner::of(function.sig.ident.span());
+        return one(&function, &options, owner.as_deref(), report);
     }
     match syn::parse2::<Item>(item.clone()) {
         Ok(Item::Impl(block)) => of_impl(block, &options, report),
@@ -62,7 +64,7 @@ fn first_word(item: &TokenStream) -> Option<Span> {
 
 fn one(function: &Function, options: &Options, owner: Option<&str>, mut report: Report) -> TokenStream {
     if report.is_empty() && options.skip.is_some() {
-        return expand::function_left_out(function, &expand::private(options), "skip");
+        return expand::function_left_out(function, &expand::private(options), owner, "skip");
     }
     validate::function(function, options, &mut report);
     if report.is_empty() {
@@ -240,7 +242,10 @@ pub fn not_audited(tokens: TokenStream, item: TokenStream) -> TokenStream {
     let reason = reason_of(tokens, Span::call_site(), &mut report);
     let Some(reason) = reason.filter(|_| report.is_empty()) else { return kept(report, item) };
     match syn::parse2::<Function>(item.clone()) {
-        Ok(function) => expand::function_left_out(&function, &expand::private(&Options::default()), &reason),
+        Ok(function) => {
+            let owner = owner::of(function.sig.ident.span());
+            expand::function_left_out(&function, &expand::private(&Options::default()), owner.as_deref(), &reason)
+        }
         Err(_) => item,
     }
 }

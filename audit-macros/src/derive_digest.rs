@@ -4,8 +4,9 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericParam, Index, LitStr, Path};
+use syn::{Attribute, Data, DeriveInput, Field, Fields, GenericParam, Index, LitStr};
 
+use crate::derive;
 use crate::report::{Report, nearest};
 
 /// What a field's attribute asks for.
@@ -61,18 +62,12 @@ impl Ask {
 
 /// The derive.
 pub fn derive(input: TokenStream) -> TokenStream {
-    let input: DeriveInput = match syn::parse2(input) {
-        Ok(input) => input,
-        Err(error) => return error.to_compile_error(),
-    };
-    let mut report = Report::default();
-    let tokens = implementation(&input, &mut report);
-    if report.is_empty() { tokens } else { report.into_tokens() }
+    derive::run(input, implementation)
 }
 
 fn implementation(input: &DeriveInput, report: &mut Report) -> TokenStream {
     let here = Span::mixed_site();
-    let p = private(&input.attrs, "audit", report);
+    let p = derive::private(&input.attrs, "audit", report);
     let name = &input.ident;
     let body = match &input.data {
         Data::Struct(data) => {
@@ -212,32 +207,4 @@ fn value(field: &Field, bind: &Ident, ask: &Ask, p: &TokenStream) -> TokenStream
         return quote_spanned!(at=> #p::AsText(#bind));
     }
     quote_spanned!(at=> (&&&#p::Probe(#bind)).audit_value())
-}
-
-/// Where the derive finds the runtime: `#[audit(crate = path)]` on the type.
-pub fn private(attrs: &[Attribute], name: &str, report: &mut Report) -> TokenStream {
-    let mut krate: Option<Path> = None;
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident(name)) {
-        let read = attr.parse_nested_meta(|meta| {
-            if meta.path.is_ident("crate") {
-                krate = Some(meta.value()?.call(Path::parse_mod_style)?);
-                return Ok(());
-            }
-            if name == "evidence" && meta.path.is_ident("code") {
-                meta.value()?.parse::<LitStr>()?;
-                return Ok(());
-            }
-            let written = meta.path.to_token_stream().to_string();
-            let only = if name == "evidence" { "`code = \"…\"` and `crate = path`" } else { "`crate = path`" };
-            Err(meta.error(format!("`#[{name}(..)]` on a type does not know `{written}`; it knows {only}")))
-        });
-        if let Err(error) = read {
-            report.push(error);
-        }
-    }
-    let here = Span::mixed_site();
-    match krate {
-        Some(path) => quote_spanned!(here=> #path::__private),
-        None => quote_spanned!(here=> ::audit_runtime::__private),
-    }
 }

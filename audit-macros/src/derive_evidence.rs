@@ -5,7 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr};
 
-use crate::derive_digest::private;
+use crate::derive;
 use crate::report::{Report, nearest};
 
 /// What `#[evidence(..)]` says on a variant.
@@ -17,18 +17,12 @@ enum Code {
 
 /// The derive.
 pub fn derive(input: TokenStream) -> TokenStream {
-    let input: DeriveInput = match syn::parse2(input) {
-        Ok(input) => input,
-        Err(error) => return error.to_compile_error(),
-    };
-    let mut report = Report::default();
-    let tokens = implementation(&input, &mut report);
-    if report.is_empty() { tokens } else { report.into_tokens() }
+    derive::run(input, implementation)
 }
 
 fn implementation(input: &DeriveInput, report: &mut Report) -> TokenStream {
     let here = Span::mixed_site();
-    let p = private(&input.attrs, "evidence", report);
+    let p = derive::private(&input.attrs, "evidence", report);
     let name = &input.ident;
     let body = match &input.data {
         Data::Struct(_) => {

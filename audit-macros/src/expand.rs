@@ -149,9 +149,13 @@ impl Context<'_> {
         quote_spanned!(here=> { use #p::{ViaAuditDigest as _, ViaSerde as _, ViaNothing as _}; __inputs.arg(#key, &#probe); })
     }
 
-    /// Reads the outcome off the output.
+    /// Who reads the outcome off the output: a function that the type chooses; a closure only where nobody has written the
+    /// type, or a part of the output is digested.
     fn judge(&self, output: Option<&Type>) -> TokenStream {
         let (p, here, options) = (&self.private, self.here, self.options);
+        let by_type = options.err.as_ref().is_some_and(|word| word.text == "type");
+        let judge = if by_type { quote_spanned!(here=> judge_type) } else { quote_spanned!(here=> judge) };
+        let plain = output.is_some_and(model::is_plain);
         let digest = options.digest_output.map(|span| {
             let at = span.resolved_at(here);
             let probe = quote_spanned!(at=> (&&&#p::Probe(__value)).audit_value());
@@ -174,20 +178,18 @@ impl Context<'_> {
                 }
             }
         });
-        if output.is_some_and(model::is_plain) && digest.is_none() && result.is_none() {
-            return quote_spanned!(here=> #p::returned);
+        let type_decides = digest.is_none() && result.is_none();
+        match output {
+            _ if plain && type_decides => quote_spanned!(here=> #p::returned),
+            Some(ty) if type_decides && !has_opaque(ty) => quote_spanned!(here=> #p::#judge!(#ty)),
+            _ => {
+                let judge = (!plain).then(|| quote_spanned!(here=> #p::#judge!(__out __end);));
+                quote_spanned!(here=> |__out, __end| { #judge #digest #result })
+            }
         }
-        let plain = output.is_some_and(model::is_plain);
-        let by_type = options.err.as_ref().is_some_and(|word| word.text == "type");
-        let judge = match (plain, by_type) {
-            (true, _) => TokenStream::new(),
-            (false, true) => quote_spanned!(here=> #p::judge_type!(__out __end);),
-            (false, false) => quote_spanned!(here=> #p::judge!(__out __end);),
-        };
-        quote_spanned!(here=> |__out, __end| { #judge #digest #result })
     }
 
-    /// What is returned when the audit refuses.
+    /// Who answers a refusal.
     fn refuse(&self, output: Option<&Type>) -> TokenStream {
         let (p, here) = (&self.private, self.here);
         match output {
@@ -195,11 +197,11 @@ impl Context<'_> {
                 let ty = ty.to_token_stream();
                 let at = spot(&ty).resolved_at(here);
                 // The call alone stands at the written type, so that a missing conversion is reported there.
-                let refusal = quote_spanned!(at=> __refusal.refuse(__error));
+                let refusal = quote_spanned!(at=> __of.refusal());
                 quote_spanned! {here=>
-                    |__error| {
+                    {
                         use #p::{RefuseByErr as _, RefuseByPanic as _};
-                        let __refusal = &&#p::Refusal::<#ty>::HERE;
+                        let __of = &&#p::Of::<#ty>::HERE;
                         #refusal
                     }
                 }
@@ -216,7 +218,7 @@ impl Context<'_> {
             Some(ty) if has_opaque(ty) => quote_spanned!(here=> #p::held()),
             Some(Type::Tuple(tuple)) if tuple.elems.is_empty() => quote_spanned!(here=> #p::held()),
             Some(ty) => quote_spanned! {here=>
-                { use #p::{HoldBySend as _, HoldByNothing as _}; (&&#p::Holding::<#ty>::HERE).hold() }
+                { use #p::{HoldBySend as _, HoldByNothing as _}; (&&#p::Of::<#ty>::HERE).hold() }
             },
         }
     }
@@ -258,11 +260,27 @@ impl Context<'_> {
             Plan::Call => {
                 let (judge, refuse, moved) =
                     (self.judge(Some(&output)), self.refuse(Some(&output)), moved(TokenStream::new()));
-                quote_spanned!(here=> #p::call::<#output, _>(&__AUDITED, #given, move || #moved, #judge, #refuse))
+                quote_spanned! {here=>
+                    match #p::enter::<#output>(&__AUDITED, #refuse, #given) {
+                        #p::Ok(mut __audit) => {
+                            let __out = __audit.body(move || #moved);
+                            __audit.leave(__out, #judge)
+                        }
+                        #p::Err(__refused) => __refused,
+                    }
+                }
             }
             Plan::Never => {
                 let moved = moved(TokenStream::new());
-                quote_spanned!(here=> match #p::call::<#p::Never, _>(&__AUDITED, #given, move || #moved, #p::returned, #p::refuse_by_panic) {})
+                quote_spanned! {here=>
+                    match #p::enter::<#p::Never>(&__AUDITED, #p::refuse_by_panic, #given) {
+                        #p::Ok(mut __audit) => {
+                            let __out = __audit.body(move || #moved);
+                            match __audit.leave(__out, #p::returned) {}
+                        }
+                        #p::Err(__refused) => match __refused {},
+                    }
+                }
             }
             Plan::Inline => {
                 let (judge, refuse) = (self.judge(Some(&output)), self.refuse(Some(&output)));
@@ -270,23 +288,24 @@ impl Context<'_> {
                 let mut group = Group::new(proc_macro2::Delimiter::Brace, statements.clone());
                 group.set_span(body.span());
                 quote_spanned! {here=>
-                    let mut __entry = match #p::begin(&__AUDITED, #given) {
-                        #p::Ok(__entry) => __entry,
-                        #p::Err(__error) => return #p::refused(__error, #refuse),
-                    };
-                    let __out #ascribed = #group;
-                    #p::end(__entry, __out, #judge, #refuse)
+                    match #p::enter_in_place::<#output>(&__AUDITED, #refuse, #given) {
+                        #p::Ok(mut __audit) => {
+                            let __out #ascribed = #group;
+                            __audit.leave(__out, #judge)
+                        }
+                        #p::Err(__refused) => __refused,
+                    }
                 }
             }
             Plan::Future => {
                 let (judge, refuse) = (self.judge(Some(&output)), self.refuse(Some(&output)));
                 let (moved, hold) = (moved(self.edge(&output)), self.hold(Some(&output)));
-                quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #given, async move #moved, #judge, #refuse, #hold).await)
+                quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, async move #moved, #judge, #refuse, #hold, #given).await)
             }
             Plan::FutureNever => {
                 let never: Type = syn::parse_quote!(#p::Never);
                 let moved = moved(self.edge(&never));
-                quote_spanned!(here=> match #p::future::<#never, _, _>(&__AUDITED, #given, async move #moved, #p::returned, #p::refuse_by_panic, #p::held()).await {})
+                quote_spanned!(here=> match #p::future::<#never, _, _>(&__AUDITED, async move #moved, #p::returned, #p::refuse_by_panic, #p::held(), #given).await {})
             }
             Plan::Makes { output, boxed, in_place } => {
                 let (judge, refuse) = (self.judge(output.as_deref()), self.refuse(output.as_deref()));
@@ -294,7 +313,7 @@ impl Context<'_> {
                 let output = output.as_deref().cloned().unwrap_or_else(|| syn::parse_quote!(_));
                 match in_place.as_deref() {
                     Some(InPlace { around, block }) => {
-                        let future = quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #given, #block, #judge, #refuse, #hold));
+                        let future = quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #block, #judge, #refuse, #hold, #given));
                         if around.is_empty() { future } else { quote_spanned!(here=> #around(#future)) }
                     }
                     None => {
@@ -304,7 +323,7 @@ impl Context<'_> {
                         } else {
                             syn::parse_quote!(_)
                         };
-                        let made = quote_spanned!(here=> #p::made::<#output, #ty, _, _>(&__AUDITED, #given, move || #moved, #judge, #refuse, #hold));
+                        let made = quote_spanned!(here=> #p::made::<#output, #ty, _, _>(&__AUDITED, move || #moved, #judge, #refuse, #hold, #given));
                         if *boxed { quote_spanned!(here=> #p::Box::pin(#made)) } else { made }
                     }
                 }
@@ -317,7 +336,7 @@ impl Context<'_> {
         let (p, here) = (&self.private, self.here);
         match output {
             Type::Infer(_) => TokenStream::new(),
-            output => quote_spanned!(here=> if let #p::Some(__edge) = #p::edge::<#output>() { return __edge; }),
+            output => quote_spanned!(here=> if false { return #p::edge::<#output>(); }),
         }
     }
 }
@@ -404,10 +423,10 @@ pub fn left_out(function: &Function, private: &TokenStream, owner: Option<&str>,
 }
 
 /// The same, with the entry inside the function's own body.
-pub fn function_left_out(function: &Function, private: &TokenStream, reason: &str) -> TokenStream {
+pub fn function_left_out(function: &Function, private: &TokenStream, owner: Option<&str>, reason: &str) -> TokenStream {
     let Some(body) = &function.body else { return function.to_token_stream() };
     let (inner_attrs, statements) = model::split_inner_attrs(body);
-    let entry = left_out(function, private, None, reason);
+    let entry = left_out(function, private, owner, reason);
     let mut group =
         Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(Span::mixed_site()=> #inner_attrs #entry #statements));
     group.set_span(body.span());

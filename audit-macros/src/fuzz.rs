@@ -8,23 +8,8 @@ use crate::attribute;
 use crate::block;
 use crate::report::Report;
 
+/// Words beside the options' names: values, keywords, odd identifiers.
 const WORDS: &[&str] = &[
-    "node",
-    "kind",
-    "run",
-    "token",
-    "attempt",
-    "digest",
-    "digest_output",
-    "record",
-    "err",
-    "effect",
-    "durable",
-    "skip",
-    "on_audit_failure",
-    "expects",
-    "acknowledges",
-    "crate",
     "all",
     "self",
     "within",
@@ -60,8 +45,13 @@ const WORDS: &[&str] = &[
     "mut",
 ];
 
+/// A word that may stand in an attribute or an item.
+fn words() -> impl Strategy<Value = &'static str> {
+    prop::sample::select([attribute::NAMES, WORDS].concat())
+}
+
 fn leaf() -> impl Strategy<Value = TokenTree> {
-    let word = prop::sample::select(WORDS).prop_map(|word| {
+    let word = words().prop_map(|word| {
         TokenTree::Ident(match word.strip_prefix("r#") {
             Some(raw) => Ident::new_raw(raw, Span::call_site()),
             None => Ident::new(word, Span::call_site()),

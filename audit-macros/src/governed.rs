@@ -401,7 +401,7 @@ impl Written<'_> {
         let Some(body) = &self.function.body else { return TokenStream::new() };
         let (_, statements) = model::split_inner_attrs(body);
         if self.function.sig.asyncness.is_some() {
-            let edge = quote_spanned!(here=> if let #p::Some(__edge) = #p::edge::<#output>() { return __edge; });
+            let edge = quote_spanned!(here=> if false { return #p::edge::<#output>(); });
             let mut group = Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(here=> #edge #statements));
             group.set_span(body.span());
             return quote_spanned!(here=> async move #group);

@@ -1,7 +1,9 @@
 //! Attributes and derives of the audit trail. Users reach them through `audit_runtime`.
 //!
 //! One direction, one file a step: `attribute` reads the options, `model` reads the function, `validate` compares the
-//! two, `expand` writes ordinary Rust; in builds of the testkit `inside` marks the moments in the body. `block` does the same for every function of an `impl`, a trait or a module.
+//! two, `expand` writes ordinary Rust; in builds of the testkit `inside` marks the moments in the body. `block` does the
+//! same for every function of an `impl`, a trait or a module; `owner` finds the type of a method that is annotated by
+//! itself.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +11,7 @@ mod attribute;
 mod audit_test;
 mod block;
 mod contract;
+mod derive;
 mod derive_digest;
 mod derive_evidence;
 mod expand;
@@ -17,6 +20,7 @@ mod fuzz;
 mod governed;
 mod inside;
 mod model;
+mod owner;
 mod pledge;
 #[cfg(test)]
 mod printed;

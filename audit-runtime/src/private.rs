@@ -1,12 +1,13 @@
 //! What expansions call. Not for people: names and signatures change with the macros.
 //!
 //! Types are told apart by automatic reference: of two traits with one method, the one whose `Self` needs fewer
-//! references removed is found first. `(&&Judged(&out)).failure()` is a `Result`'s where the output is one, and nobody's
-//! otherwise.
+//! references removed is found first. `(&&Judged(&out)).value()` is a `Result`'s where the output is one, and the whole
+//! output otherwise.
+
+#[path = "private/judge.rs"]
+mod judge;
 
 use std::fmt::Display;
-use std::marker::PhantomData;
-use std::task::Poll;
 
 pub use std::boxed::Box;
 pub use std::convert::From;
@@ -18,15 +19,19 @@ pub use crate::contract::{Contract, NamesResult, ResultId, Term};
 pub use crate::error::Error;
 pub use crate::evidence::Evidence;
 pub use crate::governance::{ActionError, Authorization, Deed, Done, Executor, Limits, Profile, Ruling, recorder};
-pub use crate::guard::call::{begin, call, end};
+pub use crate::guard::call::{Audit, enter, enter_in_place};
 pub use crate::guard::end::End;
-pub use crate::guard::future::{Held, Unheld, future, made};
+pub use crate::guard::future::{future, made};
 pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
 pub use crate::model::Durability;
 pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
 pub use crate::model::digest::{AsText, AuditDigest, CanonicalError, CanonicalWriter};
 pub use crate::site::{ByHand, ContractSite, Expects, Form, LeftOut, OnFailure, Options, Registered, Site};
 pub use inventory;
+pub use judge::{
+    HoldByNothing, HoldBySend, JudgeByCode, JudgeByText, JudgeByTextAndCode, JudgeByType, JudgeNothing, Of,
+    RefuseByErr, RefuseByPanic, held, refuse_by_panic, returned,
+};
 
 #[cfg(feature = "testkit")]
 pub use crate::guard::inside::{
@@ -49,85 +54,14 @@ pub use std::convert::Infallible as Never;
 /// No inputs were asked for.
 pub const NONE: Option<Box<Inputs>> = None;
 
-/// No value, of a type that an async block thereby learns.
-#[inline]
-pub fn edge<T>() -> Option<T> {
-    None
-}
-
-/// The judge of an output that can only be a return.
-pub fn returned<R>(_: &R, _: &mut End) {}
-
-/// The answer to a refusal where no error can carry it.
+/// A value that is never made, of a type that an async block thereby learns.
 #[cold]
-pub fn refuse_by_panic<R>(error: Error) -> R {
-    std::panic::panic_any(error)
+pub fn edge<T>() -> T {
+    unreachable!("stands where the compiler reads types and nobody runs")
 }
 
-/// Calls a refusal with its types tied together.
-#[cold]
-pub fn refused<R>(error: Error, refuse: fn(Error) -> R) -> R {
-    refuse(error)
-}
-
-/// An output, to be judged by its type.
+/// An output, of which a part may be digested.
 pub struct Judged<'a, T: ?Sized>(pub &'a T);
-
-/// Outputs that can hold an error.
-pub trait FailureOfResult<'a> {
-    /// The error's type.
-    type Error: 'a;
-    /// The error, if it is one.
-    fn failure(&self) -> Option<&'a Self::Error>;
-}
-
-/// All other outputs.
-pub trait FailureOfAny<'a> {
-    /// Never an error.
-    fn failure(&self) -> Option<&'a Never>;
-}
-
-impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Result<T, E>> {
-    type Error = E;
-    #[inline]
-    fn failure(&self) -> Option<&'a E> {
-        self.0.as_ref().err()
-    }
-}
-
-impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Option<Result<T, E>>> {
-    type Error = E;
-    fn failure(&self) -> Option<&'a E> {
-        self.0.as_ref()?.as_ref().err()
-    }
-}
-
-impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Poll<Result<T, E>>> {
-    type Error = E;
-    fn failure(&self) -> Option<&'a E> {
-        match self.0 {
-            Poll::Ready(Err(error)) => Some(error),
-            Poll::Ready(Ok(_)) | Poll::Pending => None,
-        }
-    }
-}
-
-impl<'a, T, E> FailureOfResult<'a> for &Judged<'a, Poll<Option<Result<T, E>>>> {
-    type Error = E;
-    fn failure(&self) -> Option<&'a E> {
-        match self.0 {
-            Poll::Ready(Some(Err(error))) => Some(error),
-            Poll::Ready(Some(Ok(_)) | None) | Poll::Pending => None,
-        }
-    }
-}
-
-impl<'a, T: ?Sized> FailureOfAny<'a> for Judged<'a, T> {
-    #[inline]
-    fn failure(&self) -> Option<&'a Never> {
-        None
-    }
-}
 
 /// The value of a `Result` that is one.
 pub trait OkOfResult<'a> {
@@ -196,147 +130,6 @@ pub fn limits() -> Limits {
 #[must_use]
 pub const fn nanos(within_ns: u64) -> std::time::Duration {
     std::time::Duration::from_nanos(within_ns)
-}
-
-/// An error, to be described by what its type can do.
-pub struct Described<'a, E>(pub &'a E);
-
-/// Errors with a text.
-pub trait TextOfDisplay {
-    /// The text, scrubbed and cut.
-    fn text(&self) -> Option<String>;
-}
-
-/// Errors without one.
-pub trait TextOfAny {
-    /// No text.
-    fn text(&self) -> Option<String>;
-}
-
-impl<E: Display> TextOfDisplay for &Described<'_, E> {
-    fn text(&self) -> Option<String> {
-        Some(text_of(self.0))
-    }
-}
-
-impl<E> TextOfAny for Described<'_, E> {
-    fn text(&self) -> Option<String> {
-        None
-    }
-}
-
-/// Errors that name their variant.
-pub trait CodeOfEvidence {
-    /// The code.
-    fn code(&self) -> Option<String>;
-}
-
-/// Errors that do not.
-pub trait CodeOfAny {
-    /// No code.
-    fn code(&self) -> Option<String>;
-}
-
-impl<E: crate::Evidence> CodeOfEvidence for &Described<'_, E> {
-    fn code(&self) -> Option<String> {
-        Some(self.0.error_code().to_owned())
-    }
-}
-
-impl<E> CodeOfAny for Described<'_, E> {
-    fn code(&self) -> Option<String> {
-        None
-    }
-}
-
-/// Tells the end of a body that returned an error.
-pub fn errored<E>(end: &mut End, _: &E, text: Option<String>, code: Option<String>) {
-    end.errored(text, std::any::type_name::<E>(), code);
-}
-
-/// The output type of a function that may have to be refused.
-pub struct Refusal<R>(PhantomData<fn() -> R>);
-
-impl<R> Refusal<R> {
-    /// The only value.
-    pub const HERE: Refusal<R> = Refusal(PhantomData);
-}
-
-/// Outputs that can carry an audit error.
-pub trait RefuseByErr {
-    /// The output.
-    type Output;
-    /// The error's type.
-    type Error;
-    /// The refusal as an `Err`.
-    fn refuse(&self, error: Error) -> Self::Output
-    where
-        Self::Error: CarriesAuditError;
-}
-
-/// All other outputs.
-pub trait RefuseByPanic {
-    /// The output.
-    type Output;
-    /// Panics with the refusal.
-    fn refuse(&self, error: Error) -> Self::Output;
-}
-
-impl<T, E> RefuseByErr for &Refusal<Result<T, E>> {
-    type Output = Result<T, E>;
-    type Error = E;
-    #[cold]
-    fn refuse(&self, error: Error) -> Result<T, E>
-    where
-        E: CarriesAuditError,
-    {
-        Err(E::carry(error))
-    }
-}
-
-impl<R> RefuseByPanic for Refusal<R> {
-    type Output = R;
-    #[cold]
-    fn refuse(&self, error: Error) -> R {
-        std::panic::panic_any(error)
-    }
-}
-
-/// The type of a value that may have to wait for its terminal.
-pub struct Holding<R>(PhantomData<fn() -> R>);
-
-impl<R> Holding<R> {
-    /// The only value.
-    pub const HERE: Holding<R> = Holding(PhantomData);
-}
-
-/// Values that may cross threads are held.
-pub trait HoldBySend<R> {
-    /// The empty place.
-    fn hold(&self) -> Held<R>;
-}
-
-/// All others are not.
-pub trait HoldByNothing {
-    /// No place.
-    fn hold(&self) -> Unheld;
-}
-
-impl<R: Send> HoldBySend<R> for &Holding<R> {
-    fn hold(&self) -> Held<R> {
-        Held::EMPTY
-    }
-}
-
-impl<R> HoldByNothing for Holding<R> {
-    fn hold(&self) -> Unheld {
-        Unheld
-    }
-}
-
-/// The place of a value whose type is not written: it decides by itself whether the future is `Send`.
-pub fn held<R>() -> Held<R> {
-    Held::EMPTY
 }
 
 /// An error type into which an audit error can be made.
@@ -484,35 +277,6 @@ macro_rules! __audited_left_out {
             })
         }
     };
-}
-
-/// Reads the outcome off an output: an error with its text, or a return.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __audited_judge {
-    ($out:ident $end:ident) => {{
-        use $crate::__private::{
-            CodeOfAny as _, CodeOfEvidence as _, FailureOfAny as _, FailureOfResult as _, TextOfAny as _,
-            TextOfDisplay as _,
-        };
-        if let $crate::__private::Some(error) = (&&$crate::__private::Judged($out)).failure() {
-            let error = $crate::__private::Described(error);
-            $crate::__private::errored($end, error.0, (&&error).text(), (&&error).code());
-        }
-    }};
-}
-
-/// As [`__audited_judge`], with the error's type in the place of its text.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __audited_judge_type {
-    ($out:ident $end:ident) => {{
-        use $crate::__private::{CodeOfAny as _, CodeOfEvidence as _, FailureOfAny as _, FailureOfResult as _};
-        if let $crate::__private::Some(error) = (&&$crate::__private::Judged($out)).failure() {
-            let error = $crate::__private::Described(error);
-            $crate::__private::errored($end, error.0, $crate::__private::None, (&&error).code());
-        }
-    }};
 }
 
 /// The first statement of an audited body.

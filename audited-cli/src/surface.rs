@@ -9,8 +9,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Block, ImplItemFn, Item, ItemFn, ItemImpl, ItemMacro, ItemMod, ItemTrait, Meta, Signature, TraitItemFn,
-    Type,
+    Attribute, Block, ImplItemFn, ItemFn, ItemImpl, ItemMacro, ItemMod, ItemTrait, Meta, Signature, TraitItemFn, Type,
 };
 
 /// How a function stands to the audit.
@@ -35,6 +34,8 @@ pub struct Function {
     pub column: usize,
     /// `Type::name` for methods, with the inline modules in front.
     pub name: String,
+    /// Whether it stands in an `impl` block or a trait.
+    pub is_method: bool,
     /// How it stands to the audit.
     pub stand: Stand,
     /// The `cfg` conditions that it stands under, outermost first.
@@ -74,6 +75,8 @@ pub struct Surface {
     pub functions: Vec<Function>,
     /// Macro calls that could not be seen into.
     pub blind: Vec<Blind>,
+    /// Actions that `acknowledge!` names.
+    pub acknowledged_by_hand: Vec<String>,
     /// Files that are no Rust, and why.
     pub unread: Vec<(String, String)>,
 }
@@ -115,6 +118,50 @@ impl Surface {
         }
         (old, new)
     }
+
+    /// Actions that a function expects and nothing in the sources acknowledges, in order of place.
+    pub fn loose_ends(&self) -> Vec<(&Function, String)> {
+        let named = |option: &'static str| {
+            self.functions.iter().flat_map(move |function| {
+                let actions = match &function.stand {
+                    Stand::Audited(options) => actions(options, option),
+                    Stand::LeftOut(_) | Stand::Plain => Vec::new(),
+                };
+                actions.into_iter().map(move |action| (function, action))
+            })
+        };
+        let mut done = self.acknowledged_by_hand.clone();
+        done.extend(named("acknowledges").map(|(_, action)| action));
+        named("expects").filter(|(_, action)| !done.iter().any(|other| is_one_action(action, other))).collect()
+    }
+}
+
+/// Whether two spellings name one action: a path may stand in full here and begin with an imported name there.
+fn is_one_action(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+}
+
+/// The actions that an option names: a path or a text each, up to the word behind it.
+fn actions(options: &str, option: &str) -> Vec<String> {
+    let Ok(tokens) = options.parse::<TokenStream>() else { return Vec::new() };
+    let mut named = Vec::new();
+    let mut trees = tokens.into_iter().peekable();
+    while let Some(tree) = trees.next() {
+        let list = match (&tree, trees.peek()) {
+            (TokenTree::Ident(ident), Some(TokenTree::Group(group))) if ident == option => group.stream(),
+            _ => continue,
+        };
+        let list: Vec<TokenTree> = list.into_iter().collect();
+        let comma = |tree: &TokenTree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ',');
+        let within = |tree: &TokenTree| matches!(tree, TokenTree::Ident(ident) if ident == "within");
+        named.extend(list.split(comma).map(|item| {
+            let action: String = item.iter().take_while(|tree| !within(tree)).map(ToString::to_string).collect();
+            action.trim_matches('"').to_owned()
+        }));
+    }
+    named.retain(|action| !action.is_empty());
+    named
 }
 
 fn gather(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
@@ -164,7 +211,7 @@ impl Reader<'_> {
         self.scope = outer;
     }
 
-    fn function(&mut self, attrs: &[Attribute], sig: &Signature, body: Option<&Block>) {
+    fn function(&mut self, attrs: &[Attribute], sig: &Signature, body: Option<&Block>, is_method: bool) {
         let span = sig.ident.span();
         let name = sig.ident.to_string();
         let mut path = self.scope.path.clone();
@@ -182,6 +229,7 @@ impl Reader<'_> {
             line: span.start().line,
             column: span.start().column + 1,
             name: path.join("::"),
+            is_method,
             stand: self.stand(attrs, hindrance),
             conditions: all,
             hindrance,
@@ -228,15 +276,15 @@ impl Reader<'_> {
 
 impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item_fn(&mut self, item: &'ast ItemFn) {
-        self.function(&item.attrs, &item.sig, Some(&item.block));
+        self.function(&item.attrs, &item.sig, Some(&item.block), false);
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
-        self.function(&item.attrs, &item.sig, Some(&item.block));
+        self.function(&item.attrs, &item.sig, Some(&item.block), true);
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast TraitItemFn) {
-        self.function(&item.attrs, &item.sig, item.default.as_ref());
+        self.function(&item.attrs, &item.sig, item.default.as_ref(), true);
     }
 
     fn visit_item_mod(&mut self, item: &'ast ItemMod) {
@@ -271,8 +319,13 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         self.blind(&item.mac.path, span_of(&item.mac.path));
     }
 
-    fn visit_item(&mut self, item: &'ast Item) {
-        visit::visit_item(self, item);
+    fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        if mac.path.segments.last().is_some_and(|segment| segment.ident == "acknowledge") {
+            let tokens: Vec<TokenTree> = mac.tokens.clone().into_iter().collect();
+            let arguments = tokens.split(|tree| matches!(tree, TokenTree::Punct(punct) if punct.as_char() == ','));
+            let spelled = arguments.map(|argument| argument.iter().map(ToString::to_string).collect::<String>());
+            self.surface.acknowledged_by_hand.extend(spelled.filter(|argument| !argument.is_empty()));
+        }
     }
 }
 

@@ -31,10 +31,10 @@ async fn send(
                 .run_later_within(
                     ::audit_runtime::__private::nanos(5000000000u64),
                     async move {
-                        if let ::audit_runtime::__private::Some(__edge) = ::audit_runtime::__private::edge::<
-                            Result<Receipt, BankError>,
-                        >() {
-                            return __edge;
+                        if false {
+                            return ::audit_runtime::__private::edge::<
+                                Result<Receipt, BankError>,
+                            >();
                         }
                         let receipt = transfer.send().await?;
                         Ok(receipt)

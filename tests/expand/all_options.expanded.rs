@@ -36,51 +36,56 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
             }
         },
     );
-    ::audit_runtime::__private::call::<
+    match ::audit_runtime::__private::enter::<
         Result<Receipt, Failure>,
-        _,
-    >(
-        &__AUDITED,
-        __inputs,
-        move || {
-            let _ = (&nth, &order, &run);
-            order.settle()
-        },
-        |__out, __end| {
-            ::audit_runtime::__private::judge_type!(__out __end);
-            {
-                use ::audit_runtime::__private::{
-                    OkOfResult as _, OkOfAny as _, ViaAuditDigest as _, ViaSerde as _,
-                    ViaNothing as _,
-                };
-                if let ::audit_runtime::__private::Some(__value) = (&&::audit_runtime::__private::Judged(
+    >(&__AUDITED, ::audit_runtime::__private::refuse_by_panic, __inputs) {
+        ::audit_runtime::__private::Ok(mut __audit) => {
+            let __out = __audit
+                .body(move || {
+                    let _ = (&nth, &order, &run);
+                    order.settle()
+                });
+            __audit
+                .leave(
                     __out,
-                ))
-                    .value()
-                {
-                    __end
-                        .output(
-                            &(&&&::audit_runtime::__private::Probe(__value))
-                                .audit_value(),
-                        );
-                }
-            }
-            {
-                use ::audit_runtime::__private::{
-                    OkOfResult as _, OkOfAny as _, ResultOfNamed as _, ResultOfAny as _,
-                };
-                if let ::audit_runtime::__private::Some(__value) = (&&::audit_runtime::__private::Judged(
-                    __out,
-                ))
-                    .value()
-                {
-                    __end
-                        .result(
-                            (&&::audit_runtime::__private::Named(__value)).result_id(),
-                        );
-                }
-            }
-        },
-        ::audit_runtime::__private::refuse_by_panic,
-    )
+                    |__out, __end| {
+                        ::audit_runtime::__private::judge_type!(__out __end);
+                        {
+                            use ::audit_runtime::__private::{
+                                OkOfResult as _, OkOfAny as _, ViaAuditDigest as _,
+                                ViaSerde as _, ViaNothing as _,
+                            };
+                            if let ::audit_runtime::__private::Some(__value) = (&&::audit_runtime::__private::Judged(
+                                __out,
+                            ))
+                                .value()
+                            {
+                                __end
+                                    .output(
+                                        &(&&&::audit_runtime::__private::Probe(__value))
+                                            .audit_value(),
+                                    );
+                            }
+                        }
+                        {
+                            use ::audit_runtime::__private::{
+                                OkOfResult as _, OkOfAny as _, ResultOfNamed as _,
+                                ResultOfAny as _,
+                            };
+                            if let ::audit_runtime::__private::Some(__value) = (&&::audit_runtime::__private::Judged(
+                                __out,
+                            ))
+                                .value()
+                            {
+                                __end
+                                    .result(
+                                        (&&::audit_runtime::__private::Named(__value)).result_id(),
+                                    );
+                            }
+                        }
+                    },
+                )
+        }
+        ::audit_runtime::__private::Err(__refused) => __refused,
+    }
 }

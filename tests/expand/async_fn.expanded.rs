@@ -6,31 +6,26 @@ async fn import(rows: u32) -> Result<u32, Failure> {
         _,
     >(
             &__AUDITED,
-            ::audit_runtime::__private::NONE,
             async move {
-                if let ::audit_runtime::__private::Some(__edge) = ::audit_runtime::__private::edge::<
-                    Result<u32, Failure>,
-                >() {
-                    return __edge;
+                if false {
+                    return ::audit_runtime::__private::edge::<Result<u32, Failure>>();
                 }
                 let _ = (&rows,);
                 fetch(rows).await
             },
-            |__out, __end| {
-                ::audit_runtime::__private::judge!(__out __end);
-            },
-            |__error| {
+            ::audit_runtime::__private::judge!(Result < u32, Failure >),
+            {
                 use ::audit_runtime::__private::{RefuseByErr as _, RefuseByPanic as _};
-                let __refusal = &&::audit_runtime::__private::Refusal::<
+                let __of = &&::audit_runtime::__private::Of::<
                     Result<u32, Failure>,
                 >::HERE;
-                __refusal.refuse(__error)
+                __of.refusal()
             },
             {
                 use ::audit_runtime::__private::{HoldBySend as _, HoldByNothing as _};
-                (&&::audit_runtime::__private::Holding::<Result<u32, Failure>>::HERE)
-                    .hold()
+                (&&::audit_runtime::__private::Of::<Result<u32, Failure>>::HERE).hold()
             },
+            ::audit_runtime::__private::NONE,
         )
         .await
 }

@@ -7,14 +7,14 @@ fn import(rows: u32) -> Pin<Box<dyn Future<Output = u32> + Send>> {
             _,
         >(
             &__AUDITED,
-            ::audit_runtime::__private::NONE,
             async move { rows },
             ::audit_runtime::__private::returned,
             ::audit_runtime::__private::refuse_by_panic,
             {
                 use ::audit_runtime::__private::{HoldBySend as _, HoldByNothing as _};
-                (&&::audit_runtime::__private::Holding::<u32>::HERE).hold()
+                (&&::audit_runtime::__private::Of::<u32>::HERE).hold()
             },
+            ::audit_runtime::__private::NONE,
         ),
     )
 }

@@ -4,19 +4,23 @@ impl Import {
             __AUDITED Sync "Import::run" 0u32 0u32 { text : "kind = transform", kind :
             ::audit_runtime::__private::Some("transform") }
         );
-        ::audit_runtime::__private::call::<
+        match ::audit_runtime::__private::enter::<
             u32,
-            _,
         >(
             &__AUDITED,
-            ::audit_runtime::__private::NONE,
-            move || {
-                let _ = (&self,);
-                self.rows
-            },
-            ::audit_runtime::__private::returned,
             ::audit_runtime::__private::refuse_by_panic,
-        )
+            ::audit_runtime::__private::NONE,
+        ) {
+            ::audit_runtime::__private::Ok(mut __audit) => {
+                let __out = __audit
+                    .body(move || {
+                        let _ = (&self,);
+                        self.rows
+                    });
+                __audit.leave(__out, ::audit_runtime::__private::returned)
+            }
+            ::audit_runtime::__private::Err(__refused) => __refused,
+        }
     }
     pub const fn new() -> Import {
         Import { rows: 0 }

@@ -4,27 +4,31 @@ trait Imports {
         ::audit_runtime::__private::site!(
             __AUDITED Sync "Imports::import" 0u32 0u32 { text : "" }
         );
-        ::audit_runtime::__private::call::<
+        match ::audit_runtime::__private::enter::<
             Result<(), Failure>,
-            _,
         >(
             &__AUDITED,
-            ::audit_runtime::__private::NONE,
-            move || {
-                let _ = (&self,);
-                Err(Failure::Named(self.name()))
-            },
-            |__out, __end| {
-                ::audit_runtime::__private::judge!(__out __end);
-            },
-            |__error| {
+            {
                 use ::audit_runtime::__private::{RefuseByErr as _, RefuseByPanic as _};
-                let __refusal = &&::audit_runtime::__private::Refusal::<
-                    Result<(), Failure>,
-                >::HERE;
-                __refusal.refuse(__error)
+                let __of = &&::audit_runtime::__private::Of::<Result<(), Failure>>::HERE;
+                __of.refusal()
             },
-        )
+            ::audit_runtime::__private::NONE,
+        ) {
+            ::audit_runtime::__private::Ok(mut __audit) => {
+                let __out = __audit
+                    .body(move || {
+                        let _ = (&self,);
+                        Err(Failure::Named(self.name()))
+                    });
+                __audit
+                    .leave(
+                        __out,
+                        ::audit_runtime::__private::judge!(Result < (), Failure >),
+                    )
+            }
+            ::audit_runtime::__private::Err(__refused) => __refused,
+        }
     }
 }
 const _: () = {

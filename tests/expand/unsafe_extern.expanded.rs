@@ -3,17 +3,21 @@ pub unsafe extern "C" fn import(rows: *const u32) -> u32 {
         __AUDITED Sync "import" 0u32 0u32 { text : "on_audit_failure = degrade",
         on_failure : ::audit_runtime::__private::OnFailure::Degrade }
     );
-    ::audit_runtime::__private::call::<
+    match ::audit_runtime::__private::enter::<
         u32,
-        _,
     >(
         &__AUDITED,
-        ::audit_runtime::__private::NONE,
-        move || {
-            let _ = (&rows,);
-            unsafe { *rows }
-        },
-        ::audit_runtime::__private::returned,
         ::audit_runtime::__private::refuse_by_panic,
-    )
+        ::audit_runtime::__private::NONE,
+    ) {
+        ::audit_runtime::__private::Ok(mut __audit) => {
+            let __out = __audit
+                .body(move || {
+                    let _ = (&rows,);
+                    unsafe { *rows }
+                });
+            __audit.leave(__out, ::audit_runtime::__private::returned)
+        }
+        ::audit_runtime::__private::Err(__refused) => __refused,
+    }
 }

@@ -70,6 +70,9 @@ macro_rules! reason_codes {
             }
         }
     };
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variants:tt)* }) => {
+        ::core::compile_error!("every reason has a code of its own: write `OverLimit = \"OVER_LIMIT\";`");
+    };
 }
 
 /// Whether no two texts are equal and none is empty; for checks at compile time.

@@ -1,4 +1,4 @@
-//! A body that is a closure, or that stands between an entry and its end.
+//! A body that runs between an entry and its end.
 
 use super::end::End;
 use super::entry::Entry;
@@ -9,41 +9,90 @@ use crate::fault::{self, Answer, Hit, Phase};
 use crate::model::Id;
 use crate::site::{OnFailure, Site};
 
-/// Runs a body between its opening and its terminal.
-#[inline]
-pub fn call<R, F: FnOnce() -> R>(
-    site: &'static Site,
-    inputs: Option<Box<Inputs>>,
-    body: F,
-    judge: fn(&R, &mut End),
+/// One call under audit, from its acknowledged opening to its terminal. Dropped while it is open, its body unwound.
+pub struct Audit<R> {
+    entry: Entry,
     refuse: fn(Error) -> R,
-) -> R {
-    // Where nothing is recorded there is no entry to make, move and drop: the call costs a few loads.
+    /// What a lab's plan puts in the place of the body.
+    instead: Option<R>,
+}
+
+/// Opens a call, or gives what the caller gets instead of its body.
+///
+/// # Errors
+/// The refusal, in the clothes of the output.
+#[inline]
+pub fn enter<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<Inputs>>) -> Result<Audit<R>, R> {
+    // Where nothing is recorded there is nothing to open: the call costs a few loads.
     if context::is_off() {
         context::count(site);
-        return body();
+        return Ok(Audit { entry: Entry::unaudited(site), refuse, instead: None });
     }
-    recorded(site, inputs, body, judge, refuse)
+    entered(site, refuse, inputs)
 }
 
 #[inline(never)]
-fn recorded<R, F: FnOnce() -> R>(
-    site: &'static Site,
-    inputs: Option<Box<Inputs>>,
-    body: F,
-    judge: fn(&R, &mut End),
-    refuse: fn(Error) -> R,
-) -> R {
+fn entered<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<Inputs>>) -> Result<Audit<R>, R> {
     let entry = match Entry::enter(site, inputs) {
         Ok(entry) => entry,
-        Err(error) => return refuse(error),
+        Err(error) => return Err(refuse(error)),
     };
-    // From here on an unwinding body drops the entry while it is open, and nothing else does.
-    let out = match entry.at(Phase::AfterBegin, can_fail::<R>(site)) {
-        Answer::Fail => refuse(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE))),
-        Answer::Go | Answer::Cancel | Answer::Refuse => body(),
+    let instead = match entry.at(Phase::AfterBegin, can_fail::<R>(site)) {
+        Answer::Fail => Some(refuse(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE)))),
+        Answer::Go | Answer::Cancel | Answer::Refuse => None,
     };
-    end(entry, out, judge, refuse)
+    Ok(Audit { entry, refuse, instead })
+}
+
+/// As [`enter`], for a body that stands in the function itself: nothing can be put in its place.
+///
+/// # Errors
+/// As [`enter`].
+#[inline]
+pub fn enter_in_place<R>(
+    site: &'static Site,
+    refuse: fn(Error) -> R,
+    inputs: Option<Box<Inputs>>,
+) -> Result<Audit<R>, R> {
+    match begin(site, inputs) {
+        Ok(entry) => Ok(Audit { entry, refuse, instead: None }),
+        Err(error) => Err(refuse(error)),
+    }
+}
+
+impl<R> Audit<R> {
+    /// Runs a body that is a closure: its `return` and its `?` end the body and not the function.
+    #[inline]
+    pub fn body<F: FnOnce() -> R>(&mut self, body: F) -> R {
+        match self.instead.take() {
+            None => body(),
+            Some(out) => out,
+        }
+    }
+
+    /// Ends the call with what its body returned. Gives it to the caller once the terminal is acknowledged.
+    #[inline]
+    pub fn leave(&mut self, out: R, judge: fn(&R, &mut End)) -> R {
+        if self.entry.is_open() { self.ended(out, judge) } else { out }
+    }
+
+    #[inline(never)]
+    fn ended(&mut self, mut out: R, judge: fn(&R, &mut End)) -> R {
+        let site = self.entry.site();
+        let answer = self.entry.at(Phase::BeforeComplete, can_fail::<R>(site));
+        if answer == Answer::Fail {
+            out = (self.refuse)(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
+        }
+        let mut end = End::returned();
+        judge(&out, &mut end);
+        if answer == Answer::Refuse {
+            end.doom();
+        }
+        match self.entry.end(end) {
+            Ok(()) => out,
+            Err(error) => (self.refuse)(error),
+        }
+    }
 }
 
 /// Whether a lab's plan can put an error in the place of a value of this type.
@@ -51,12 +100,12 @@ pub(super) fn can_fail<R>(site: &'static Site) -> bool {
     fault::is_result::<R>() && matches!(site.options.on_failure, OnFailure::Refuse)
 }
 
-/// Opens an entry whose body stands in the function itself.
+/// Opens an entry.
 ///
 /// # Errors
 /// Why the body must not run.
 #[inline]
-pub fn begin(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
+pub(super) fn begin(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
     if context::is_off() {
         context::count(site);
         return Ok(Entry::unaudited(site));
@@ -64,24 +113,4 @@ pub fn begin(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, 
     let entry = Entry::enter(site, inputs)?;
     entry.at(Phase::AfterBegin, false);
     Ok(entry)
-}
-
-/// Ends an entry whose body stood in the function itself.
-#[inline]
-pub fn end<R>(mut entry: Entry, mut out: R, judge: fn(&R, &mut End), refuse: fn(Error) -> R) -> R {
-    if entry.is_open() {
-        let answer = entry.at(Phase::BeforeComplete, can_fail::<R>(entry.site()));
-        if answer == Answer::Fail {
-            out = refuse(fault::injected(&Hit::new(entry.site(), Phase::BeforeComplete, Id::NONE)));
-        }
-        let mut end = End::returned();
-        judge(&out, &mut end);
-        if answer == Answer::Refuse {
-            end.doom();
-        }
-        if let Err(error) = entry.end(end) {
-            return refuse(error);
-        }
-    }
-    out
 }

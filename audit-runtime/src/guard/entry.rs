@@ -220,6 +220,15 @@ impl Entry {
         }
     }
 
+    #[cold]
+    fn unwound(&mut self) {
+        if let Some(open) = self.open.take().filter(|_| !seeded::is("terminal_lost_on_drop")) {
+            // The failure, if any, is in the recorder's poison slot; the panic goes on as it was.
+            let end = if seeded::is("panic_told_as_success") { End::returned() } else { End::panicked() };
+            drop(open.close(&end));
+        }
+    }
+
     /// Makes it open for a future that was made by an audited function: it ends with that future.
     pub(crate) fn hand_over(mut self) -> Option<(Recorder, Opened)> {
         let Open { recorder, opened, before } = self.open.take()?;
@@ -240,11 +249,10 @@ impl Open {
 }
 
 impl Drop for Entry {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(open) = self.open.take().filter(|_| !seeded::is("terminal_lost_on_drop")) {
-            // The failure, if any, is in the recorder's poison slot; the panic goes on as it was.
-            let end = if seeded::is("panic_told_as_success") { End::returned() } else { End::panicked() };
-            drop(open.close(&end));
+        if self.is_open() {
+            self.unwound();
         }
     }
 }

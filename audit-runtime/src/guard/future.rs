@@ -34,18 +34,41 @@ pin_project! {
         body: Option<F>,
         // Behind `body`: what the body still holds ends before the entry does.
         state: State,
-        // The body's value while it waits for the terminal's acknowledgement.
-        out: H,
-        judge: fn(&F::Output, &mut End),
-        refuse: fn(Error) -> F::Output,
+        rest: Rest<F::Output, H>,
     }
 
     impl<F: Future, H> PinnedDrop for Audited<F, H> {
-        // What the body ends while it is dropped has this entry as its parent.
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            let _restore = this.state.current().map(Restore::after);
-            this.body.set(None);
+            let this = this.project();
+            this.state.abandon(this.body);
+        }
+    }
+}
+
+/// A body that can be dropped where it stands. Whoever drives it needs no more of its type, so that each audited function
+/// brings as little code of its own as possible.
+trait Drops {
+    /// Drops what is still there.
+    fn clear(self: Pin<&mut Self>);
+}
+
+/// A body that can be polled until it is done.
+trait Body<R>: Drops {
+    /// Polls it.
+    fn step(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R>;
+}
+
+impl<F> Drops for Option<F> {
+    fn clear(mut self: Pin<&mut Self>) {
+        self.set(None);
+    }
+}
+
+impl<F: Future> Body<F::Output> for Option<F> {
+    fn step(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.as_mut().as_pin_mut() {
+            Some(body) => body.poll(cx),
+            None => polled_again(),
         }
     }
 }
@@ -94,24 +117,25 @@ impl<T> Hold<T> for Unheld {
 #[inline]
 pub fn future<R, F: Future<Output = R>, H: Hold<R>>(
     site: &'static Site,
-    inputs: Option<Box<Inputs>>,
     body: F,
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
     out: H,
+    inputs: Option<Box<Inputs>>,
 ) -> Audited<F, H> {
-    Audited { body: Some(body), state: State { site, stage: Stage::Unpolled(inputs) }, out, judge, refuse }
+    let state = State { site, stage: Stage::Unpolled(inputs) };
+    Audited { body: Some(body), state, rest: Rest { out, judge, refuse } }
 }
 
 /// A future that a function makes: the entry begins with the function and ends with the future.
 #[inline]
 pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F, H: Hold<R>>(
     site: &'static Site,
-    inputs: Option<Box<Inputs>>,
     make: M,
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
     out: H,
+    inputs: Option<Box<Inputs>>,
 ) -> Audited<F, H> {
     let (body, stage) = match begin(site, inputs) {
         Err(error) => (None, Stage::Refused(error)),
@@ -131,7 +155,7 @@ pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F, H: Hold<R>>(
             (Some(body), stage)
         }
     };
-    Audited { body, state: State { site, stage }, out, judge, refuse }
+    Audited { body, state: State { site, stage }, rest: Rest { out, judge, refuse } }
 }
 
 /// The part of an audited future that does not depend on its body.
@@ -190,10 +214,10 @@ enum Step {
 }
 
 impl State {
-    /// What is current inside the body.
-    fn current(&self) -> Option<Ambient> {
+    /// Makes the entry current, where there is one, until the answer is dropped.
+    fn inside(&self) -> Option<Restore> {
         match &self.stage {
-            Stage::Running(live) => Some(live.ambient()),
+            Stage::Running(live) => Some(Restore::after(live.ambient())),
             Stage::Unpolled(_)
             | Stage::Opening(_)
             | Stage::Closing(..)
@@ -202,6 +226,12 @@ impl State {
             | Stage::Done
             | Stage::Held => None,
         }
+    }
+
+    /// Drops the body before its end. What it ends while it is dropped has this entry as its parent.
+    fn abandon(&self, body: Pin<&mut dyn Drops>) {
+        let _inside = self.inside();
+        body.clear();
     }
 
     /// Up to the body.
@@ -274,7 +304,7 @@ impl State {
                     Poll::Ready(written) => return self.judged(&live, written.err().or(late)),
                 },
                 Stage::Refused(error) => return Step::Refuse(error),
-                Stage::Done => panic!("an audited future was polled after it had ended"),
+                Stage::Done => polled_again(),
             }
         }
     }
@@ -365,70 +395,98 @@ impl Drop for State {
     }
 }
 
+/// The part of an audited future that depends on its output alone: futures of one output share it.
+struct Rest<R, H> {
+    /// The body's value while it waits for the terminal's acknowledgement.
+    out: H,
+    judge: fn(&R, &mut End),
+    refuse: fn(Error) -> R,
+}
+
+impl<R, H: Hold<R>> Rest<R, H> {
+    fn poll(&mut self, state: &mut State, body: Pin<&mut dyn Body<R>>, cx: &mut Context<'_>) -> Poll<R> {
+        match state.before(cx) {
+            Step::Run => {}
+            step => {
+                if matches!(step, Step::Refuse(_)) {
+                    body.clear();
+                }
+                return self.give(step);
+            }
+        }
+        let inside = state.inside();
+        if seeded::is("context_kept_between_polls") {
+            std::mem::forget(inside);
+            return self.run(state, body, cx);
+        }
+        self.run(state, body, cx)
+    }
+
+    /// Polls the body, and ends the entry when it is done.
+    fn run(&mut self, state: &mut State, mut body: Pin<&mut dyn Body<R>>, cx: &mut Context<'_>) -> Poll<R> {
+        let site = state.site;
+        let mut out = match state.at(Phase::AfterBegin, can_fail::<R>(site)) {
+            Answer::Fail => (self.refuse)(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE))),
+            Answer::Cancel => {
+                state.suspended();
+                return Poll::Pending;
+            }
+            Answer::Go | Answer::Refuse => match body.as_mut().step(cx) {
+                Poll::Ready(out) => out,
+                Poll::Pending => {
+                    state.suspended();
+                    return Poll::Pending;
+                }
+            },
+        };
+        // What the body still holds ends before the entry does.
+        body.clear();
+        if !state.is_open() {
+            return Poll::Ready(out);
+        }
+        let answer = state.at(Phase::BeforeComplete, can_fail::<R>(site));
+        if answer == Answer::Fail {
+            out = (self.refuse)(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
+        }
+        let mut end = End::returned();
+        (self.judge)(&out, &mut end);
+        if answer == Answer::Refuse {
+            end.doom();
+        }
+        if !H::WAITS {
+            return match state.end_in_place(end) {
+                Step::Refuse(error) => Poll::Ready((self.refuse)(error)),
+                Step::Wait => Poll::Pending,
+                Step::Run | Step::Give => Poll::Ready(out),
+            };
+        }
+        self.out.put(out);
+        let step = state.end(end, cx);
+        self.give(step)
+    }
+
+    fn give(&mut self, step: Step) -> Poll<R> {
+        match step {
+            Step::Wait => Poll::Pending,
+            Step::Refuse(error) => Poll::Ready((self.refuse)(error)),
+            Step::Give | Step::Run => match self.out.take() {
+                Some(out) => Poll::Ready(out),
+                None => polled_again(),
+            },
+        }
+    }
+}
+
+#[cold]
+fn polled_again() -> ! {
+    panic!("an audited future was polled after it had ended")
+}
+
 impl<F: Future, H: Hold<F::Output>> Future for Audited<F, H> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let mut step = this.state.before(cx);
-        if let (Step::Run, Some(body)) = (&step, this.body.as_mut().as_pin_mut()) {
-            let restore = this.state.current().map(Restore::after);
-            let restore = match seeded::is("context_kept_between_polls") {
-                true => {
-                    std::mem::forget(restore);
-                    None
-                }
-                false => restore,
-            };
-            let site = this.state.site;
-            let mut out = match this.state.at(Phase::AfterBegin, can_fail::<F::Output>(site)) {
-                Answer::Fail => (this.refuse)(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE))),
-                Answer::Cancel => {
-                    this.state.suspended();
-                    return Poll::Pending;
-                }
-                Answer::Go | Answer::Refuse => match body.poll(cx) {
-                    Poll::Ready(out) => out,
-                    Poll::Pending => {
-                        this.state.suspended();
-                        return Poll::Pending;
-                    }
-                },
-            };
-            this.body.set(None);
-            if !this.state.is_open() {
-                return Poll::Ready(out);
-            }
-            let answer = this.state.at(Phase::BeforeComplete, can_fail::<F::Output>(site));
-            if answer == Answer::Fail {
-                out = (this.refuse)(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
-            }
-            let mut end = End::returned();
-            (this.judge)(&out, &mut end);
-            if answer == Answer::Refuse {
-                end.doom();
-            }
-            if !H::WAITS {
-                return match this.state.end_in_place(end) {
-                    Step::Refuse(error) => Poll::Ready((this.refuse)(error)),
-                    Step::Wait => Poll::Pending,
-                    Step::Run | Step::Give => Poll::Ready(out),
-                };
-            }
-            this.out.put(out);
-            step = this.state.end(end, cx);
-            drop(restore);
-        }
-        match step {
-            Step::Wait => Poll::Pending,
-            Step::Refuse(error) => {
-                this.body.set(None);
-                Poll::Ready((this.refuse)(error))
-            }
-            Step::Give | Step::Run => match this.out.take() {
-                Some(out) => Poll::Ready(out),
-                None => panic!("an audited future was polled after it had ended"),
-            },
-        }
+        let this = self.project();
+        this.rest.poll(this.state, this.body, cx)
     }
 }

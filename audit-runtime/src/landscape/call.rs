@@ -23,15 +23,32 @@ pub enum CallParent<'a> {
     Operation(&'a Operation),
 }
 
-impl<'a> From<&'a Visit> for CallParent<'a> {
-    fn from(visit: &'a Visit) -> Self {
-        CallParent::State(visit)
+/// What a call can belong to: a visit or an operation, and never both.
+#[diagnostic::on_unimplemented(
+    message = "a call has exactly one parent, a visit or an operation, and `{Self}` is neither",
+    label = "one `&Visit` or one `&Operation` belongs here",
+    note = "write `visit.call(kind, ..)` inside a node state, `operation.call(kind, ..)` for work without a token"
+)]
+pub trait ParentOfCall {
+    /// The one parent.
+    fn parent(&self) -> CallParent<'_>;
+}
+
+impl ParentOfCall for &Visit {
+    fn parent(&self) -> CallParent<'_> {
+        CallParent::State(self)
     }
 }
 
-impl<'a> From<&'a Operation> for CallParent<'a> {
-    fn from(operation: &'a Operation) -> Self {
-        CallParent::Operation(operation)
+impl ParentOfCall for &Operation {
+    fn parent(&self) -> CallParent<'_> {
+        CallParent::Operation(self)
+    }
+}
+
+impl ParentOfCall for CallParent<'_> {
+    fn parent(&self) -> CallParent<'_> {
+        *self
     }
 }
 
@@ -84,7 +101,7 @@ impl Landscape {
     /// run; refused when the opening cannot be recorded. The exchange must not begin then.
     pub fn call(
         &self,
-        parent: CallParent<'_>,
+        parent: impl ParentOfCall,
         kind: CallKind,
         endpoint: &str,
         request: &dyn AuditDigest,
@@ -93,7 +110,7 @@ impl Landscape {
         if endpoint.trim().is_empty() {
             return Err(Error::new(Code::MissingField, DOING).detail("endpoint"));
         }
-        let (parent, run, ordinals) = match parent {
+        let (parent, run, ordinals) = match parent.parent() {
             CallParent::State(visit) => (visit.id(), visit.land.run(), &visit.calls),
             CallParent::Operation(operation) => (operation.id(), operation.land.run(), &operation.calls),
         };

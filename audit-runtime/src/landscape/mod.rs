@@ -52,7 +52,7 @@ mod visit;
 mod write;
 
 pub use batch::{Batch, Executing, FailedBatch};
-pub use call::{Call, CallParent};
+pub use call::{Call, CallParent, ParentOfCall};
 pub use doubt::{InDoubt, ReadBack};
 pub use graph::{Landscape, Node, Pipeline};
 pub use join::{Arrival, Join, Policy, WaitOver};

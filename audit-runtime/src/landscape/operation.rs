@@ -68,7 +68,7 @@ impl Operation {
     /// # Errors
     /// As [`Landscape::call`].
     pub fn call(&self, kind: CallKind, endpoint: &str, request: &dyn AuditDigest) -> Result<Call, Error> {
-        self.land.call(self.into(), kind, endpoint, request)
+        self.land.call(self, kind, endpoint, request)
     }
 
     /// The work succeeded.

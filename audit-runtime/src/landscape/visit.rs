@@ -238,7 +238,7 @@ impl Visit {
     /// # Errors
     /// `AUD0402` for a blank endpoint; refused when the opening cannot be recorded.
     pub fn call(&self, kind: CallKind, endpoint: &str, request: &dyn AuditDigest) -> Result<Call, Error> {
-        self.land.call(self.into(), kind, endpoint, request)
+        self.land.call(self, kind, endpoint, request)
     }
 
     fn edges(&mut self, labels: &[&str]) -> Result<(), Error> {

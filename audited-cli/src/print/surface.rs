@@ -25,6 +25,7 @@ pub(crate) fn surface(surface: &Surface, lock: Option<&Path>) -> io::Result<Answ
         Some(lock) => {
             let locked = std::fs::read_to_string(lock)?;
             findings.extend(compare(surface, &locked));
+            findings.extend(loose_ends(surface));
             if findings.is_empty() {
                 page.plain(format!("{} functions, as locked", surface.functions.len()));
             }
@@ -75,6 +76,15 @@ fn compare(surface: &Surface, locked: &str) -> Vec<Finding> {
     findings
 }
 
+/// Actions that are expected and that nothing does, at the place of the promise.
+fn loose_ends(surface: &Surface) -> impl Iterator<Item = Finding> + '_ {
+    surface.loose_ends().into_iter().map(|(function, action)| {
+        let message = format!("expects {action}, and nothing in these sources acknowledges it");
+        let place = format!("{}:{}", function.file, function.line);
+        finding("CONTRACT", Weight::Problem, &function.name, message, place)
+    })
+}
+
 fn item(function: &Function) -> Json {
     let (stand, text) = match &function.stand {
         Stand::Audited(options) => ("audited", Some(options.clone())),
@@ -86,6 +96,7 @@ fn item(function: &Function) -> Json {
         ("file", function.file.as_str().into()),
         ("line", (function.line as u64).into()),
         ("column", (function.column as u64).into()),
+        ("method", function.is_method.into()),
         ("stand", stand.into()),
         ("options", text.into()),
         ("hindrance", function.hindrance.into()),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `support` | trails to ask, and the program to ask them with |
 //! | `answers` | what each command tells, as text and as JSON, with its exit code |
+//! | `contracts` | an acknowledgement that is deleted is missed, with its place |
 //! | `governed` | decisions, actions and settings |
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
@@ -12,6 +13,7 @@
 //! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
 
 mod answers;
+mod contracts;
 mod governed;
 mod index;
 mod integrity;

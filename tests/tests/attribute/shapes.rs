@@ -48,23 +48,23 @@ fn shapes() -> Vec<Shape> {
     let a = |what, function, run| Shape { what, function, run: Run::Async(run), can: ALL };
     vec![
         s("free function", "free", sync::free),
-        s("&self", "by_ref", |how| Teller(how).by_ref()),
-        s("&mut self", "by_mut", |how| Teller(how).by_mut()),
-        s("self", "by_value", |how| Teller(how).by_value()),
-        s("mut self", "by_mut_value", |how| Teller(how).by_mut_value()),
-        s("Box<Self>", "boxed", |how| Box::new(Teller(how)).boxed()),
-        s("Rc<Self>", "counted", |how| Rc::new(Teller(how)).counted()),
-        s("Arc<Self>", "shared", |how| Arc::new(Teller(how)).shared()),
-        s("Pin<&mut Self>", "pinned", |how| Pin::new(&mut Teller(how)).pinned()),
-        s("associated function", "associated", Teller::associated),
+        s("&self", "Teller::by_ref", |how| Teller(how).by_ref()),
+        s("&mut self", "Teller::by_mut", |how| Teller(how).by_mut()),
+        s("self", "Teller::by_value", |how| Teller(how).by_value()),
+        s("mut self", "Teller::by_mut_value", |how| Teller(how).by_mut_value()),
+        s("Box<Self>", "Teller::boxed", |how| Box::new(Teller(how)).boxed()),
+        s("Rc<Self>", "Teller::counted", |how| Rc::new(Teller(how)).counted()),
+        s("Arc<Self>", "Teller::shared", |how| Arc::new(Teller(how)).shared()),
+        s("Pin<&mut Self>", "Teller::pinned", |how| Pin::new(&mut Teller(how)).pinned()),
+        s("associated function", "Teller::associated", Teller::associated),
         s("generic", "generic", |how| sync::generic(Teller(how))),
         s("const generic", "const_generic", |how| sync::const_generic([how, how])),
         s("lifetimes", "lifetimes", |how| sync::lifetimes(&how, "")),
         s("where clause", "bounded", |how| sync::bounded(move || how)),
         s("impl Trait argument", "impl_argument", |how| sync::impl_argument([how].into_iter())),
         s("impl Trait return", "impl_return", |how| sync::impl_return(how).map(|f| f())),
-        s("trait default method", "by_default", |how| Teller(how).by_default()),
-        s("trait impl method", "by_impl", |how| Teller(how).by_impl()),
+        s("trait default method", "Tells::by_default", |how| Teller(how).by_default()),
+        s("trait impl method", "Teller::by_impl", |how| Teller(how).by_impl()),
         s("unsafe fn", "unsafe_fn", |how| unsafe { sync::unsafe_fn(how) }),
         s("extern \"C-unwind\"", "foreign", |how| sync::foreign(how)),
         Shape {
@@ -90,7 +90,7 @@ fn shapes() -> Vec<Shape> {
         },
         Shape {
             what: "Drop::drop",
-            function: "drop",
+            function: "Dropped::drop",
             run: Run::Sync(|how| {
                 drop(sync::Dropped(how));
                 Ok(7)
@@ -120,13 +120,15 @@ fn shapes() -> Vec<Shape> {
         s("reborrowed return", "reborrowed", |how| sync::reborrowed(&mut Vec::new(), how).map(|value| *value)),
         s("temporary in the tail", "tail_temporary", |how| sync::tail_temporary(std::sync::Mutex::new(how))),
         s("boxed error", "boxed_error", |how| sync::boxed_error(how).map_err(|_| Fault::Told)),
-        s("method of a generic impl", "in_generic_impl", |how| Carrier(how, PhantomData::<u8>).in_generic_impl()),
+        s("method of a generic impl", "Carrier::in_generic_impl", |how| {
+            Carrier(how, PhantomData::<u8>).in_generic_impl()
+        }),
         s("under #[instrument]", "under_instrument", sync::under_instrument),
         s("over #[instrument]", "over_instrument", sync::over_instrument),
         a("async fn", "async_free", |how| boxed(later::async_free(how))),
-        a("async &self", "async_by_ref", |how| boxed(async move { Later(how).async_by_ref().await })),
-        a("async &mut self", "async_by_mut", |how| boxed(async move { Later(how).async_by_mut().await })),
-        a("async self", "async_by_value", |how| boxed(Later(how).async_by_value())),
+        a("async &self", "Later::async_by_ref", |how| boxed(async move { Later(how).async_by_ref().await })),
+        a("async &mut self", "Later::async_by_mut", |how| boxed(async move { Later(how).async_by_mut().await })),
+        a("async self", "Later::async_by_value", |how| boxed(Later(how).async_by_value())),
         a("async generic", "async_generic", |how| boxed(later::async_generic(Wish(how)))),
         a("async with lifetimes", "async_lifetimes", |how| {
             boxed(async move { later::async_lifetimes(&how, (0, 0)).await })
@@ -144,11 +146,15 @@ fn shapes() -> Vec<Shape> {
         a("boxed future, one block", "boxed_future", |how| later::boxed_future(how)),
         a("boxed future behind statements", "boxed_future_behind", |how| later::boxed_future_behind(how)),
         a("BoxFuture", "box_future", |how| boxed(async move { later::box_future(&how).await })),
-        a("impl Future in a trait", "in_trait", |how| boxed(async move { Later(how).in_trait().await })),
-        a("async fn in a trait", "in_trait_async", |how| boxed(async move { Later(how).in_trait_async().await })),
-        a("async trait default", "async_default", |how| boxed(async move { Later(how).async_default(how).await })),
-        a("#[async_trait] impl", "dyn_impl", |how| boxed(async move { Later(how).dyn_impl().await })),
-        a("#[async_trait] default", "dyn_default", |how| boxed(async move { Later(how).dyn_default(how).await })),
+        a("impl Future in a trait", "Later::in_trait", |how| boxed(async move { Later(how).in_trait().await })),
+        a("async fn in a trait", "Later::in_trait_async", |how| {
+            boxed(async move { Later(how).in_trait_async().await })
+        }),
+        a("async trait default", "InTrait::async_default", |how| {
+            boxed(async move { Later(how).async_default(how).await })
+        }),
+        a("#[async_trait] impl", "Later::dyn_impl", |how| boxed(async move { Later(how).dyn_impl().await })),
+        a("#[async_trait] default", "Dyn::dyn_default", |how| boxed(async move { Later(how).dyn_default(how).await })),
         a("above #[async_trait]", "Outside::dyn_impl", |how| boxed(async move { Outside(how).dyn_impl().await })),
         a("async in a module", "async_in_module", |how| boxed(later::async_module::async_in_module(how))),
         a("async under #[instrument]", "async_under_instrument", |how| boxed(later::async_under_instrument(how))),

@@ -52,6 +52,30 @@ fn the_surface_equals_the_catalogue() {
     assert!(read.len() > 100);
 }
 
+/// A method carries its type, whether its block is annotated or the method itself.
+#[test]
+fn functions_have_one_name_in_the_sources_and_in_the_catalogue() {
+    let surface = Surface::read(&sources()).expect("readable sources");
+    let mut methods = 0;
+    for site in catalogue().sites.iter().filter(|site| site.module.starts_with("attribute")) {
+        let at = place(site.file, site.line as usize, site.column as usize);
+        let read = surface.functions.iter().find(|f| place(&f.file, f.line, f.column) == at);
+        let Some(read) = read else { continue };
+        let modules_and_name = format!("::{}", read.name);
+        assert!(
+            modules_and_name.ends_with(&format!("::{}", site.function)),
+            "{} is {at}: {}",
+            site.function,
+            read.name
+        );
+        if read.is_method {
+            assert!(site.function.contains("::"), "{} at {at} has no type", site.function);
+            methods += 1;
+        }
+    }
+    assert!(methods > 20, "{methods} methods");
+}
+
 #[test]
 fn what_is_left_out_is_told_by_both() {
     let surface = Surface::read(&sources()).expect("readable sources");

@@ -2,99 +2,43 @@
 
 use std::fmt;
 
-/// The cause of a refusal. The numbers and names are part of the record format: they are never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum DigestErrorCode {
-    /// A NaN: JSON has no such number.
-    NotANumber = 1,
-    /// An infinity: JSON has no such number.
-    Infinite = 2,
-    /// An integer beyond 2^53 that would round when read as a double.
-    IntegerRounds = 3,
-    /// Two entries of one object share a key.
-    DuplicateKey = 4,
-    /// A map key that is not a string (an integer, a bool, a sequence, …).
-    KeyNotAString = 5,
-    /// More than [`MAX_DEPTH`](super::MAX_DEPTH) nested arrays and objects.
-    TooDeep = 6,
-    /// The value's own `Serialize` or `AuditDigest` returned an error.
-    SerializeFailed = 7,
-    /// The value's own `Serialize` or `AuditDigest` panicked.
-    SerializePanicked = 8,
-    /// The value wrote no JSON value, more than one, or a key without a value.
-    Malformed = 9,
-    /// The canonical form exceeds 4 GiB.
-    TooLarge = 10,
-    /// Pre-rendered JSON text (`RawValue`), whose spelling is not canonical.
-    RawJson = 11,
-    /// A keyed field, and no key at hand.
-    KeyMissing = 12,
-    /// A path or an OS string that is not UTF-8.
-    NotUtf8 = 13,
-    /// A cell that is borrowed for writing, or a lock that is poisoned.
-    Unreadable = 14,
+use crate::model::status::coded;
+
+coded! {
+    /// The cause of a refusal. The numbers, never 0, and the names are part of the record format: they are never reused.
+    DigestErrorCode {
+        /// A NaN: JSON has no such number.
+        NotANumber = 1 "not_a_number",
+        /// An infinity: JSON has no such number.
+        Infinite = 2 "infinite",
+        /// An integer beyond 2^53 that would round when read as a double.
+        IntegerRounds = 3 "integer_rounds",
+        /// Two entries of one object share a key.
+        DuplicateKey = 4 "duplicate_key",
+        /// A map key that is not a string (an integer, a bool, a sequence, …).
+        KeyNotAString = 5 "key_not_a_string",
+        /// More than [`MAX_DEPTH`](super::MAX_DEPTH) nested arrays and objects.
+        TooDeep = 6 "too_deep",
+        /// The value's own `Serialize` or `AuditDigest` returned an error.
+        SerializeFailed = 7 "serialize_failed",
+        /// The value's own `Serialize` or `AuditDigest` panicked.
+        SerializePanicked = 8 "serialize_panicked",
+        /// The value wrote no JSON value, more than one, or a key without a value.
+        Malformed = 9 "malformed",
+        /// The canonical form exceeds 4 GiB.
+        TooLarge = 10 "too_large",
+        /// Pre-rendered JSON text (`RawValue`), whose spelling is not canonical.
+        RawJson = 11 "raw_json",
+        /// A keyed field, and no key at hand.
+        KeyMissing = 12 "key_missing",
+        /// A path or an OS string that is not UTF-8.
+        NotUtf8 = 13 "not_utf8",
+        /// A cell that is borrowed for writing, or a lock that is poisoned.
+        Unreadable = 14 "unreadable",
+    }
 }
 
 impl DigestErrorCode {
-    /// Every code, in the order of its number.
-    pub const ALL: [Self; 14] = [
-        Self::NotANumber,
-        Self::Infinite,
-        Self::IntegerRounds,
-        Self::DuplicateKey,
-        Self::KeyNotAString,
-        Self::TooDeep,
-        Self::SerializeFailed,
-        Self::SerializePanicked,
-        Self::Malformed,
-        Self::TooLarge,
-        Self::RawJson,
-        Self::KeyMissing,
-        Self::NotUtf8,
-        Self::Unreadable,
-    ];
-
-    /// The number that records store; never 0.
-    #[must_use]
-    pub const fn code(self) -> u8 {
-        self as u8
-    }
-
-    /// Reads a stored number back; `None` for a number that no release has written.
-    #[must_use]
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.code() == code)
-    }
-
-    /// The stable name that records, reports and exports show.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::NotANumber => "not_a_number",
-            Self::Infinite => "infinite",
-            Self::IntegerRounds => "integer_rounds",
-            Self::DuplicateKey => "duplicate_key",
-            Self::KeyNotAString => "key_not_a_string",
-            Self::TooDeep => "too_deep",
-            Self::SerializeFailed => "serialize_failed",
-            Self::SerializePanicked => "serialize_panicked",
-            Self::Malformed => "malformed",
-            Self::TooLarge => "too_large",
-            Self::RawJson => "raw_json",
-            Self::KeyMissing => "key_missing",
-            Self::NotUtf8 => "not_utf8",
-            Self::Unreadable => "unreadable",
-        }
-    }
-
-    /// Reads a stable name back.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
-    }
-
     const fn sentence(self) -> &'static str {
         match self {
             Self::NotANumber => "NaN is not a JSON number; digest an Option or a text instead",
@@ -112,12 +56,6 @@ impl DigestErrorCode {
             Self::NotUtf8 => "a path or OS string is not UTF-8",
             Self::Unreadable => "a cell is borrowed for writing, or a lock is poisoned",
         }
-    }
-}
-
-impl fmt::Display for DigestErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

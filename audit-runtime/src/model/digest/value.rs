@@ -4,126 +4,46 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::{CanonicalError, DigestErrorCode};
+use crate::model::status::coded;
 
 /// The version of the rules by which a value becomes canonical bytes. It is stored with every run.
 pub const CANONICAL_VERSION: u32 = 1;
 
-/// How the bytes were hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Algorithm {
-    /// SHA-256: anybody can recompute it from the value.
-    Sha256 = 1,
-    /// HMAC-SHA-256: only a holder of the key can; destroying the key is erasure.
-    HmacSha256 = 2,
-}
-
-impl Algorithm {
-    /// Every algorithm, in the order of its number.
-    pub const ALL: [Self; 2] = [Self::Sha256, Self::HmacSha256];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Sha256 => "sha256",
-            Self::HmacSha256 => "hmac-sha256",
-        }
+coded! {
+    /// How the bytes were hashed. Its number is never 0.
+    Algorithm {
+        /// SHA-256: anybody can recompute it from the value.
+        Sha256 = 1 "sha256",
+        /// HMAC-SHA-256: only a holder of the key can; destroying the key is erasure.
+        HmacSha256 = 2 "hmac-sha256",
     }
 }
 
-/// What was hashed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Scope {
-    /// The named arguments of a function, as one object.
-    Args = 1,
-    /// The body of a request, a row, a message.
-    Payload = 2,
-    /// A payload together with its routing and identity.
-    Envelope = 3,
-    /// What a function returned.
-    Output = 4,
-    /// Raw bytes, hashed as they are.
-    Bytes = 5,
-    /// A payload that had to be changed before it could be digested.
-    Sanitised = 6,
-    /// The reason of a decision or a routing.
-    Reason = 7,
-    /// A configuration, a policy, a profile.
-    Config = 8,
-    /// An error text or an error result.
-    Error = 9,
-    /// A durable thing that a sink produced.
-    Artifact = 10,
-}
-
-impl Scope {
-    /// Every scope, in the order of its number.
-    pub const ALL: [Self; 10] = [
-        Self::Args,
-        Self::Payload,
-        Self::Envelope,
-        Self::Output,
-        Self::Bytes,
-        Self::Sanitised,
-        Self::Reason,
-        Self::Config,
-        Self::Error,
-        Self::Artifact,
-    ];
-
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Args => "args",
-            Self::Payload => "payload",
-            Self::Envelope => "envelope",
-            Self::Output => "output",
-            Self::Bytes => "bytes",
-            Self::Sanitised => "sanitised",
-            Self::Reason => "reason",
-            Self::Config => "config",
-            Self::Error => "error",
-            Self::Artifact => "artifact",
-        }
+coded! {
+    /// What was hashed. Its number is never 0.
+    Scope {
+        /// The named arguments of a function, as one object.
+        Args = 1 "args",
+        /// The body of a request, a row, a message.
+        Payload = 2 "payload",
+        /// A payload together with its routing and identity.
+        Envelope = 3 "envelope",
+        /// What a function returned.
+        Output = 4 "output",
+        /// Raw bytes, hashed as they are.
+        Bytes = 5 "bytes",
+        /// A payload that had to be changed before it could be digested.
+        Sanitised = 6 "sanitised",
+        /// The reason of a decision or a routing.
+        Reason = 7 "reason",
+        /// A configuration, a policy, a profile.
+        Config = 8 "config",
+        /// An error text or an error result.
+        Error = 9 "error",
+        /// A durable thing that a sink produced.
+        Artifact = 10 "artifact",
     }
 }
-
-macro_rules! stable_code {
-    ($($type:ident)*) => {$(
-        impl $type {
-            /// The number that records store; never 0.
-            #[must_use]
-            pub const fn code(self) -> u8 {
-                self as u8
-            }
-
-            /// Reads a stored number back; `None` for a number that no release has written.
-            #[must_use]
-            pub fn from_code(code: u8) -> Option<Self> {
-                Self::ALL.into_iter().find(|known| known.code() == code)
-            }
-
-            /// Reads a stable name back.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.into_iter().find(|known| known.name() == name)
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-    )*};
-}
-
-stable_code! { Algorithm Scope }
 
 /// The name of a digest key; the key itself is never stored with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -9,7 +9,7 @@ use crate::model::digest::{
 #[test]
 fn a11_one_value_one_digest_and_empty_is_not_absent() {
     let row = serde_json::json!({ "b": 1, "a": [true, null] });
-    let digests: Vec<_> = Scope::ALL.into_iter().map(|scope| digest_of(scope, &row).expect("fine")).collect();
+    let digests: Vec<_> = Scope::ALL.iter().map(|&scope| digest_of(scope, &row).expect("fine")).collect();
     assert!(digests.iter().all(|digest| digest.bytes() == digests[0].bytes()));
     assert_eq!(digests[0].bytes(), digest_bytes(Scope::Bytes, br#"{"a":[true,null],"b":1}"#).bytes());
 
@@ -44,10 +44,10 @@ fn digests_read_back_from_their_text() {
 
 #[test]
 fn codes_and_names_are_unique_and_read_back() {
-    for scope in Scope::ALL {
+    for &scope in Scope::ALL {
         assert_eq!((Scope::from_code(scope.code()), Scope::from_name(scope.name())), (Some(scope), Some(scope)));
     }
-    for code in DigestErrorCode::ALL {
+    for &code in DigestErrorCode::ALL {
         assert_eq!(DigestErrorCode::from_code(code.code()), Some(code));
         assert_eq!(DigestErrorCode::from_name(code.name()), Some(code));
         let absence = Absence::NotSerialisable(code);

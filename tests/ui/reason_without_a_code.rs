@@ -1,0 +1,9 @@
+audit_runtime::reason_codes! {
+    /// Why a transfer is denied.
+    pub enum Refusal {
+        /// More than the profile allows.
+        OverLimit;
+    }
+}
+
+fn main() {}
