@@ -6,7 +6,7 @@ use std::path::Path;
 use audit_runtime::Recorder;
 use audit_runtime::governance::{Action, Catalog, Correlation, Decision, Executor, Order, Profile, Rules};
 
-use super::support::{audited, program, recorder, said};
+use super::support::{audited, everything, program, recorder, said, story};
 
 /// A request of a session and a tenant: decided, executed, answered.
 fn request(recorder: &Recorder, answered: bool) {
@@ -89,4 +89,24 @@ fn doctor_prints_every_setting_with_its_default_and_finds_what_cannot_be_read() 
         (&"SETTING".into(), &"RAC_ENABLED".into())
     );
     assert!(!found.out.contains("canaryPASSWORD") && found.out.contains("[password]"), "{}", found.out);
+}
+
+#[test]
+fn a_program_does_not_open_a_trail_under_a_setting_that_cannot_be_as_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = format!("{:#}", story(dir.path()));
+    let hold = ["hold", "add", &run, "--authority", "M. Okafor", "--reason", "an inquiry"];
+    let open_with = |name: &str, value: &str| {
+        let mut asked = program();
+        asked.arg("--trail").arg(dir.path()).args(hold).env(name, value);
+        said(asked.output().expect("the program runs"))
+    };
+    for (name, value) in [("RAC_ENABLED", "perhaps"), ("AUDIT_REDIS_ENABLED", "true"), ("AUDIT_REDIS_URL", "ftp://x")] {
+        let before = everything(dir.path());
+        let refused = open_with(name, value);
+        assert_eq!(refused.code, 3, "{name}: {}", refused.err);
+        assert!(refused.err.contains("AUD0810") && refused.err.contains(name), "{}", refused.err);
+        assert_eq!(everything(dir.path()), before, "nothing is written");
+    }
+    assert_eq!(open_with("RAC_ENABLED", "FALSE").code, 0, "what can be read is no fault");
 }
