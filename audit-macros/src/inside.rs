@@ -95,7 +95,7 @@ struct Looker<'a> {
 
 impl Looker<'_> {
     /// Looks into a macro whose arguments are expressions; names it as blind where it cannot be seen into.
-    fn into_macro(&mut self, mac: &mut Macro) {
+    fn look_into(&mut self, mac: &mut Macro) {
         let Some(span) = first_moment(&mac.tokens) else { return };
         let name = mac.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
         let parsed = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(mac.tokens.clone());
@@ -139,7 +139,7 @@ impl VisitMut for Looker<'_> {
     fn visit_item_mut(&mut self, _: &mut Item) {}
 
     fn visit_macro_mut(&mut self, mac: &mut Macro) {
-        self.into_macro(mac);
+        self.look_into(mac);
     }
 
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {

@@ -106,7 +106,6 @@ impl Story {
     }
 
     /// The entries of a node or function; an unknown name is an empty set.
-    #[must_use]
     pub fn of(&self, name: &str) -> Entries<'_> {
         let found = self.entries.values().filter(|entry| entry.is_called(name)).collect();
         Entries { name: name.to_owned(), found, story: self }

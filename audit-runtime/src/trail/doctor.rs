@@ -135,7 +135,7 @@ impl Trail {
             }
             torn += u64::from(row.torn > 0);
             if row.testkit {
-                checkup.find("TESTKIT", Weight::Note, &row.stream, "written by a build that holds the testkit");
+                checkup.find("TESTKIT", Weight::Note, &row.stream, "written with the testkit in it");
             }
             if row.not_durable {
                 checkup.find("NOT_DURABLE", Weight::Problem, &row.stream, "its storage did not survive the process");

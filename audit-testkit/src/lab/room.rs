@@ -1,7 +1,7 @@
 //! The lab itself: opened in a fresh directory, closed and checked when its test ends.
 
 use crate::case::{Case, Kind, near, phase_text};
-use crate::lab::script::{Hold, INJECTED, Script, Seen, site_name};
+use crate::lab::script::{Hold, INJECTED, OnHit, Script, site_name};
 use crate::lab::told::Told;
 use crate::story::Story;
 use audit_runtime::clock::ManualClock;
@@ -60,7 +60,7 @@ pub(crate) struct Setup {
     /// What is acknowledged, and where a kill struck, is kept in files of that directory.
     pub(crate) mortal: bool,
     pub(crate) storage: Option<Arc<dyn Storage>>,
-    pub(crate) on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
+    pub(crate) on_hit: Option<OnHit>,
     /// Worker threads; 0 is one thread whose timers fire at once.
     pub(crate) threads: usize,
     pub(crate) durability: Option<Durability>,

@@ -59,21 +59,20 @@ struct State {
     waker: Option<Waker>,
 }
 
+/// Called at every moment, before what is armed there happens.
+pub(crate) type OnHit = Box<dyn Fn(&Seen) + Send + Sync>;
+
 /// See the module.
 pub(crate) struct Script {
     state: Mutex<State>,
     clock: Arc<ManualClock>,
-    on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
+    on_hit: Option<OnHit>,
     /// Where a kill says where it struck.
     last_words: Option<PathBuf>,
 }
 
 impl Script {
-    pub(crate) fn new(
-        clock: Arc<ManualClock>,
-        on_hit: Option<Box<dyn Fn(&Seen) + Send + Sync>>,
-        last_words: Option<PathBuf>,
-    ) -> Script {
+    pub(crate) fn new(clock: Arc<ManualClock>, on_hit: Option<OnHit>, last_words: Option<PathBuf>) -> Script {
         Script { state: Mutex::default(), clock, on_hit, last_words }
     }
 

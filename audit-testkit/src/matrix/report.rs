@@ -2,6 +2,7 @@
 
 use super::record::Recorded;
 use crate::case::Case;
+use audit_runtime::fault::Phase;
 use std::fmt;
 use std::time::Duration;
 
@@ -52,8 +53,10 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// What is wrong with the clean run behind all faults.
     pub last_clean: Option<String>,
-    /// Places that the annotation could not see into, as `site line macro`.
+    /// Macros that the annotation could not see into, as `file:line name!`.
     pub blind: Vec<String>,
+    /// `?`s whose error the testkit cannot make, as `file:line`.
+    pub mute: Vec<String>,
     /// How long it took.
     pub took: Duration,
 }
@@ -67,7 +70,12 @@ impl Report {
         }
         blind.sort();
         blind.dedup();
-        Report { test, sites: recorded.sites(), moments: recorded.moments(), blind, ..Report::default() }
+        let questions = recorded.seen.iter().filter(|seen| matches!(seen.hit.phase, Phase::Question(_)));
+        let mute = questions.filter(|seen| !seen.hit.can_fail);
+        let mut mute: Vec<String> = mute.map(|seen| format!("{}:{}", seen.hit.site.file, seen.hit.line())).collect();
+        mute.sort();
+        mute.dedup();
+        Report { test, sites: recorded.sites(), moments: recorded.moments(), blind, mute, ..Report::default() }
     }
 
     /// Takes what one case came to.
@@ -123,6 +131,12 @@ impl fmt::Display for Report {
             writeln!(
                 f,
                 " blind  {blind} was not seen into: its awaits and `?`s are cut only where the scenario suspends"
+            )?;
+        }
+        for mute in &self.mute {
+            writeln!(
+                f,
+                " mute   {mute}: the error of this `?` cannot be made here; `impl Injectable` for its type, or name it"
             )?;
         }
         if let Some(why) = &self.last_clean {

@@ -50,6 +50,26 @@ pub fn parse(text: &str) -> Result<u64, Fault> {
     Ok(text.trim().parse::<u64>()?)
 }
 
+/// Reads an amount whose type is known only from where it goes.
+///
+/// # Errors
+/// When it is none.
+#[audited(node = "loose")]
+pub fn loose(text: &str) -> Result<u64, Fault> {
+    let amount: u64 = text.parse()?;
+    Ok(amount)
+}
+
+/// Waits for whichever comes first.
+#[audited(node = "either")]
+pub async fn either() -> u32 {
+    tokio::select! {
+        biased;
+        told = tell(1) => told,
+        () = async { tokio::task::yield_now().await } => 0,
+    }
+}
+
 /// Adds up.
 #[audited(node = "total")]
 pub fn total(amounts: &[u64]) -> u64 {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod controls;
+mod coverage;
 mod crash;
 mod isolation;
 mod matrix;

@@ -1,7 +1,7 @@
 //! Every fault at every moment, in process: each fires, each leaves a sound trail.
 
 use audit_testkit::{Case, Kind, Kinds, Lab, Matrix, Phase, audit_test};
-use lab_tests::{both, checkout, order, parse, total};
+use lab_tests::{both, checkout, either, loose, order, parse, total};
 
 const LINES: &[&str] = &["3", " 4", "5"];
 
@@ -120,4 +120,24 @@ fn code_is_held_at_a_moment_until_it_is_let_go() {
     assert_eq!(work.join().expect("no panic"), 8);
     let _ended = lab.trail().of("parse").one().completed();
     lab.finish();
+}
+
+#[test]
+fn what_cannot_be_seen_into_or_failed_is_told() {
+    let report = Matrix::of_sync(|_lab| drop(loose("7"))).matrix().try_run().expect("no child");
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.mute.len(), 1, "{report}");
+    assert!(
+        report.to_string().contains("src/lib.rs:") && report.to_string().contains("cannot be made here"),
+        "{report}"
+    );
+    let report = Matrix::new(|_lab| async {
+        either().await;
+    })
+    .matrix()
+    .try_run()
+    .expect("no child");
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.blind.len(), 1, "{report}");
+    assert!(report.blind[0].ends_with(" select!"), "{report}");
 }
