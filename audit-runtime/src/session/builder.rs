@@ -80,7 +80,7 @@ impl Builder {
             payloads: None,
             payload_files: None,
             running_timeout: None,
-            planned: Planned::default(),
+            planned: Default::default(),
         }
     }
 
