@@ -18,10 +18,11 @@ async fn main_above(how: How) -> Told {
     act(how)
 }
 
+type Main = fn(How) -> Told;
+
 #[test]
 fn audited_and_tokio_main_in_either_order_record_each_ending() {
-    let entries: [(&str, fn(How) -> Told); 2] = [("main_below", main_below), ("main_above", main_above)];
-    for (function, main) in entries {
+    for (function, main) in [("main_below", main_below as Main), ("main_above", main_above)] {
         for (how, exit) in [(How::Ok, Exit::Returned), (How::Err, Exit::Errored), (How::Panic, Exit::Panicked)] {
             let trail = Trail::new();
             let told = trail.recorder.scope(|| crate::trail::caught(|| main(how)));
