@@ -17,15 +17,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &["model", "error", "clock", "seeded"]),
     ("ledger", &["model"]),
     ("payload", &["model", "error", "seeded"]),
+    ("meeting", &["model", "error", "config", "contract", "seeded"]),
     (
         "recorder",
-        &["model", "error", "clock", "config", "journal", "site", "ledger", "contract", "payload", "seeded", "fault"],
+        &[
+            "model", "error", "clock", "config", "journal", "site", "ledger", "contract", "payload", "meeting",
+            "seeded", "fault",
+        ],
     ),
     ("context", &["model", "error", "config", "site", "recorder", "seeded"]),
     ("guard", &["model", "error", "site", "context", "recorder", "contract", "evidence", "seeded", "fault"]),
     ("index", &["model", "error", "journal", "seeded"]),
     ("contract", &["model"]),
-    ("trail", &["model", "error", "config", "journal", "index", "contract", "payload", "seeded"]),
+    ("trail", &["model", "error", "config", "journal", "index", "contract", "payload", "meeting", "seeded"]),
     ("retention", &["model", "error", "clock", "journal", "recorder", "payload", "trail", "seeded"]),
     (
         "landscape",
@@ -35,7 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "governance",
         &[
             "model", "error", "site", "clock", "journal", "ledger", "recorder", "context", "contract", "trail",
-            "evidence", "config", "seeded",
+            "evidence", "config", "meeting", "seeded",
         ],
     ),
     (
@@ -58,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "landscape",
             "governance",
             "payload",
+            "meeting",
             "seeded",
             "fault",
         ],

@@ -81,7 +81,7 @@ impl Setting {
     fn read(&self, value: Option<&OsStr>) -> Word {
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Word::Silent };
         match value.to_str().map(str::trim) {
-            Some(text) if self.takes(text) => Word::Said(scrub(text).into_owned()),
+            Some(text) if self.takes(text) => Word::Said(scrub(&unpassed(text)).into_owned()),
             _ => Word::Bad,
         }
     }
@@ -101,6 +101,16 @@ impl Setting {
             Word::Bad => doubtful,
         }
     }
+}
+
+/// Without the password that may stand among the options behind a URL.
+fn unpassed(text: &str) -> String {
+    let parts = text.split_inclusive(['?', '&']);
+    let shown = |part: &str| match part.strip_prefix("pass=") {
+        Some(rest) => format!("pass=[password]{}", if rest.ends_with('&') { "&" } else { "" }),
+        None => part.to_owned(),
+    };
+    parts.map(shown).collect()
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -134,7 +144,11 @@ pub fn faults() -> Vec<(&'static Setting, &'static str)> {
         .map(|setting| (setting, wanted(setting.form)))
         .collect();
     if AUDIT_REDIS_ENABLED.is_up(false) {
-        faults.push((&SETTINGS[2], "this build holds no Redis; contracts meet through the trail"));
+        match AUDIT_REDIS_URL.word() {
+            _ if !REDIS => faults.push((&SETTINGS[2], "this build holds no Redis; contracts meet through the trail")),
+            Word::Silent => faults.push((&SETTINGS[3], "says where, when AUDIT_REDIS_ENABLED is true")),
+            Word::Said(_) | Word::Bad => {}
+        }
     }
     faults
 }
@@ -143,6 +157,20 @@ fn wanted(form: Form) -> &'static str {
     match form {
         Form::Flag => "takes true or false",
         Form::Url => "takes redis://, rediss:// or unix://",
+    }
+}
+
+/// Whether this build lets contracts meet on a Redis server.
+pub const REDIS: bool = cfg!(feature = "redis");
+
+/// Where contracts meet, as it was given: not to be shown to anybody.
+pub(crate) fn redis_url() -> Option<String> {
+    if !REDIS || !AUDIT_REDIS_ENABLED.is_up(false) {
+        return None;
+    }
+    match AUDIT_REDIS_URL.word() {
+        Word::Said(_) => std::env::var(AUDIT_REDIS_URL.name).ok().map(|url| url.trim().to_owned()),
+        Word::Silent | Word::Bad => None,
     }
 }
 
@@ -176,6 +204,8 @@ mod tests {
         assert_eq!(read(&AUDIT_REDIS_URL, "http://x"), Word::Bad);
         let Word::Said(url) = read(&AUDIT_REDIS_URL, "redis://user:canary-pw@host/0") else { panic!("a URL") };
         assert!(!url.contains("canary-pw"), "{url}");
+        let Word::Said(url) = read(&AUDIT_REDIS_URL, "unix:///s?pass=canary-pw&db=1") else { panic!("a URL") };
+        assert!(!url.contains("canary-pw") && url.contains("db=1"), "{url}");
     }
 
     #[test]

@@ -132,6 +132,8 @@ codes! {
     ContractFlawed = "AUD0805" Refused "the contract cannot be declared as it is" next "give every action a deadline, and one action that ends the run; `contract!` does not compile otherwise",
     NoAction = "AUD0806" Refused "no action runs here" next "say it inside the body of an action, before it returns",
     BadSetting = "AUD0810" Configuration "a setting of the environment cannot be as it is" next "mend or unset the variable; `audited doctor` lists all of them with their defaults",
+    MeetingUnreachable = "AUD0820" Capacity "the Redis server at which contracts meet does not answer, or refuses" next "look at the server; recording goes on, and what waits is sent when it answers again",
+    MeetingCorrupt = "AUD0821" Integrity "what the Redis server holds under the run's name is no record of the run" next "find out who writes there; remove the key, and every living process sends its records again",
 
     // 09: the testkit
     Injected = "AUD0901" Refused "a test asked for this failure" next "nothing: a lab's plan is in force, and only a test can make one",

@@ -25,6 +25,7 @@ pub mod journal;
 pub mod landscape;
 pub mod layer;
 pub mod ledger;
+pub mod meeting;
 pub mod payload;
 pub mod recorder;
 pub mod retention;

@@ -5,6 +5,7 @@
 
 pub mod absent;
 pub mod journey;
+pub mod meeter;
 pub mod seed;
 pub mod storage;
 pub mod story;

@@ -24,6 +24,6 @@ pub use ack::{Ack, Outcome, ResultId};
 pub use expectation::{Contract, Declared, Draft, Expectation, Flaw, Subject};
 pub use moment::Moment;
 pub use reconcile::{Case, Extent, Known, reconcile};
-pub use report::{Counts, Finding, Report, Standing, Verdict};
+pub use report::{Counts, Doubt, Finding, Report, Standing, Verdict};
 pub use standard::standard_run;
 pub use term::{NamesResult, Term};

@@ -11,7 +11,7 @@
 use super::ack::{Ack, Outcome};
 use super::expectation::{Declared, Subject, flaws};
 use super::moment::Moment;
-use super::report::{Finding, Report, Standing};
+use super::report::{Doubt, Finding, Report, Standing, Verdict};
 use crate::model::{Id, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -55,6 +55,8 @@ pub struct Case {
     pub acks: Vec<Ack>,
     /// Whether acknowledgements are known to be lost (an event that a filter dropped): a missing one is no evidence then.
     pub lossy: bool,
+    /// Why records of other machines may be missing.
+    pub doubt: Option<Doubt>,
     /// When the question is asked.
     pub now: Moment,
     /// How much of the contract is judged.
@@ -64,6 +66,35 @@ pub struct Case {
 /// Compares what was declared with what was acknowledged.
 #[must_use]
 pub fn reconcile(case: &Case) -> Report {
+    let report = compare(case);
+    match case.doubt {
+        Some(doubt) if report.verdict != Verdict::Disabled => in_doubt(report, doubt),
+        _ => report,
+    }
+}
+
+/// What a missing record could turn into something better is open: only an acknowledgement that is in hand stands, that
+/// it came late, and what cannot be whatever else there is.
+fn in_doubt(report: Report, doubt: Doubt) -> Report {
+    let stands =
+        |standing| matches!(standing, Standing::Acked | Standing::Recovered | Standing::Late | Standing::Invalid);
+    let open = |finding: Finding| {
+        if stands(finding.standing) {
+            return finding;
+        }
+        let so_far = match finding.standing {
+            Standing::Inconclusive | Standing::Missing => String::new(),
+            standing => format!("; so far {standing}"),
+        };
+        let standing = Standing::Inconclusive;
+        Finding { standing, left: None, detail: format!("{}{so_far}", doubt.name()), ..finding }
+    };
+    let mut findings: Vec<Finding> = report.findings.into_iter().map(open).collect();
+    findings.insert(0, Finding::of(Standing::Inconclusive, None, doubt.sentence()));
+    Report { doubt: Some(doubt), ..Report::new(report.run, report.counts.expected, findings) }
+}
+
+fn compare(case: &Case) -> Report {
     let whole = |standing, detail: &str| Report::new(case.run, 0, vec![Finding::of(standing, None, detail)]);
     if case.disabled {
         return whole(Standing::Disabled, "reconciliation was switched off when the run began");

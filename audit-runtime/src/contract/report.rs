@@ -62,6 +62,31 @@ impl Standing {
 }
 
 coded! {
+    /// Why records of a run may be missing that another machine has sent. A run in doubt is never a PASS, and nothing of
+    /// it is called MISSING.
+    Doubt {
+        /// The server at which the processes of the run meet does not answer, or holds less than was recorded here.
+        Unreachable = 1 "UNREACHABLE",
+        /// The server lost what it held, and not everybody may have sent it again.
+        Restarted = 2 "RESTARTED",
+        /// What the server held was kept for a limited time only, and that time is over.
+        Expired = 3 "EXPIRED",
+    }
+}
+
+impl Doubt {
+    /// The sentence for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Doubt::Unreachable => "UNREACHABLE: the server at which the run's processes meet does not answer",
+            Doubt::Restarted => "RESTARTED: the server at which the run's processes meet has lost what it held",
+            Doubt::Expired => "EXPIRED: the server holds nothing of the run any more",
+        }
+    }
+}
+
+coded! {
     /// The answer for a run. In order: the worst finding decides.
     Verdict {
         /// Everything that was expected happened, in time, once.
@@ -159,6 +184,8 @@ pub struct Report {
     pub counts: Counts,
     /// Every expectation and every acknowledgement has its finding, in order of declaration; drift comes last.
     pub findings: Vec<Finding>,
+    /// Why records of other machines may be missing.
+    pub doubt: Option<Doubt>,
 }
 
 impl Report {
@@ -174,7 +201,7 @@ impl Report {
         };
         // No finding at all is no evidence at all.
         let verdict = findings.iter().map(|finding| finding.standing.verdict()).max().unwrap_or(Verdict::Inconclusive);
-        Report { run, verdict, counts, findings }
+        Report { run, verdict, counts, findings, doubt: None }
     }
 
     /// Whether the run is clean: PASS, and nothing else.

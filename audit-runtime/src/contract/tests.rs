@@ -28,6 +28,7 @@ impl Story {
             declared: Vec::new(),
             acks: Vec::new(),
             lossy: false,
+            doubt: None,
             now: at(0),
             extent: Extent::Whole,
         })

@@ -31,6 +31,7 @@ impl Report {
             ("run", format!("{:#}", self.run).into()),
             ("verdict", self.verdict.name().into()),
             ("status", self.label().into()),
+            ("doubt", self.doubt.map(|doubt| doubt.name().to_owned()).into()),
             ("expected", count(counts.expected)),
             ("acked", count(counts.acked)),
             ("missing", count(counts.missing)),

@@ -1,6 +1,6 @@
 //! What a run declares and acknowledges, written to the trail: on the device before the caller goes on.
 
-use super::case::{self, reconcile_at};
+use super::case::{self, Others, reconcile_at};
 use super::meter;
 use super::text::{label, name, pair};
 use crate::config;
@@ -120,16 +120,23 @@ impl Recorder {
         }
     }
 
-    /// Compares what a run declared with what was acknowledged, now.
+    /// Compares what a run declared with what was acknowledged, now; here, and on other machines where contracts meet on a
+    /// server.
     ///
     /// # Errors
-    /// What the journal's files say.
+    /// What the journal's files say; `AUD0821` for a server that holds something else than the run.
     pub fn reconcile(&self, run: RunId) -> Result<Report, Error> {
-        reconcile_at(&self.0.layout, run, self.moment(), (Extent::Whole, self.acks_dropped(run)))
+        reconcile_at(&self.0.layout, run, self.moment(), (Extent::Whole, self.acks_dropped(run)), self.others())
     }
 
     pub(super) fn reconcile_before_final(&self, run: RunId) -> Result<Report, Error> {
-        reconcile_at(&self.0.layout, run, self.moment(), (Extent::BeforeFinal, self.acks_dropped(run)))
+        reconcile_at(&self.0.layout, run, self.moment(), (Extent::BeforeFinal, self.acks_dropped(run)), self.others())
+    }
+
+    /// Where other machines are met; what we have recorded up to now is waited for there.
+    fn others(&self) -> Others<'_> {
+        let meeting = self.0.meeting.as_deref();
+        (meeting, meeting.map(|_| self.0.journal.durable()))
     }
 
     /// Reconciles a last time and closes the contract: a record, nothing is deleted. What comes later is still kept, and
@@ -144,7 +151,7 @@ impl Recorder {
         }
         let dropped = self.acks_dropped(run);
         let began = Instant::now();
-        let report = case::reconcile_over(&self.0.layout, run, self.moment(), dropped)?;
+        let report = case::reconcile_over(&self.0.layout, run, self.moment(), dropped, self.others())?;
         let took = began.elapsed();
         let mut body = BodyWriter::new();
         let counts = &report.counts;

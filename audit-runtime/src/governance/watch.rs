@@ -211,8 +211,11 @@ impl Watch {
 /// Where the expectation stands in the trail, if that calls for an alert; each finding answers for one expectation.
 fn amiss(report: Option<&mut Report>, due: &Due) -> Option<(Standing, Option<String>)> {
     let Some(report) = report else { return Some((Standing::Inconclusive, None)) };
+    // Records of another machine that cannot be had now do not make an alert go away.
+    let doubt = report.doubt.is_some();
     let at = report.findings.iter().position(|finding| {
-        let open = matches!(finding.standing, Standing::Missing | Standing::Failed);
+        let open = matches!(finding.standing, Standing::Missing | Standing::Failed)
+            || doubt && finding.standing == Standing::Inconclusive;
         open && finding.subject.as_ref() == Some(&due.subject)
     })?;
     let finding = report.findings.remove(at);
@@ -226,7 +229,7 @@ fn record(recorder: &Recorder, due: &Due, standing: Standing, place: Option<Stri
     let mut body = BodyWriter::new();
     let reason = match standing {
         Standing::Failed => format!("failed, and did not succeed within {:?}", due.within),
-        Standing::Inconclusive => format!("{:?} have passed, and the trail cannot be read", due.within),
+        Standing::Inconclusive => format!("{:?} have passed, and not every record of the run can be read", due.within),
         _ => format!("not acknowledged within {:?}", due.within),
     };
     body.text(Key::Domain, &due.subject.domain).text(Key::Action, &due.subject.action);

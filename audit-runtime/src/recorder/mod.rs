@@ -44,6 +44,7 @@ use crate::fault::Planned;
 use crate::journal::spool::Spool;
 use crate::journal::{Closed, Journal, Layout, Pending as JournalPending, Purpose};
 use crate::ledger::Ledger;
+use crate::meeting::{Meeting, MeetingHealth};
 use crate::model::digest::DigestKey;
 use crate::model::record::{Header, flag};
 use crate::model::{Durability, Key, Kind, RunId, StreamId};
@@ -96,6 +97,7 @@ pub(crate) struct Core {
     actor: Option<String>,
     /// What a lab wants to happen; nothing in every other recorder.
     pub(crate) planned: Planned,
+    pub(crate) meeting: Option<Arc<Meeting>>,
 }
 
 impl Drop for Core {
@@ -121,6 +123,7 @@ pub(crate) struct Parts {
     pub(crate) actor: Option<String>,
     pub(crate) planned: Planned,
     pub(crate) digest_key: Option<Arc<DigestKey>>,
+    pub(crate) meeting: Option<Arc<Meeting>>,
 }
 
 /// How a recorder is doing.
@@ -136,6 +139,8 @@ pub struct Health {
     pub open: usize,
     /// Records that observers, mirrors among them, did not take or failed at.
     pub observer_drops: u64,
+    /// How the meeting of contracts across machines is doing, where it is switched on.
+    pub meeting: Option<MeetingHealth>,
 }
 
 static NUMBERS: AtomicU32 = AtomicU32::new(1);
@@ -166,6 +171,7 @@ impl Recorder {
             running_timeout: parts.running_timeout,
             actor: parts.actor,
             planned: parts.planned,
+            meeting: parts.meeting,
         }))
     }
 
@@ -203,6 +209,7 @@ impl Recorder {
             poison,
             open: self.0.ledger.lock().open_entries().len(),
             observer_drops: self.0.observers.drops(),
+            meeting: self.0.meeting.as_ref().map(|meeting| meeting.health()),
         }
     }
 

@@ -57,6 +57,7 @@ pub struct Builder {
     pub(super) payload_files: Option<Arc<dyn Files>>,
     pub(super) running_timeout: Option<Duration>,
     pub(super) planned: Planned,
+    pub(super) redis_ttl: Duration,
 }
 
 impl Builder {
@@ -81,6 +82,7 @@ impl Builder {
             payload_files: None,
             running_timeout: None,
             planned: Default::default(),
+            redis_ttl: Duration::from_secs(3600),
         }
     }
 
@@ -250,6 +252,14 @@ impl Builder {
         self
     }
 
+    /// How long a Redis server keeps what the processes of a run have sent there, from the last record that one of them
+    /// sent; default 1 h. Later the run's verdict is INCONCLUSIVE, with EXPIRED as the reason. Says nothing unless
+    /// `AUDIT_REDIS_ENABLED` switches that meeting on.
+    pub fn redis_ttl(mut self, ttl: Duration) -> Builder {
+        self.redis_ttl = ttl;
+        self
+    }
+
     /// Opens the trail: makes it if need be, settles what dead processes left, begins a stream of our own.
     ///
     /// # Errors
@@ -278,7 +288,7 @@ impl Builder {
         if self.actor.as_deref().is_some_and(|actor| actor.trim().is_empty()) {
             return bad("the actor is blank");
         }
-        if self.running_timeout.is_some_and(|limit| limit.is_zero()) {
+        if self.running_timeout.is_some_and(|limit| limit.is_zero()) || self.redis_ttl.is_zero() {
             return bad("times must be longer than zero");
         }
         Ok(())
@@ -301,7 +311,7 @@ impl Builder {
     /// What a second open of the same trail must agree with.
     pub(super) fn fingerprint(&self) -> String {
         format!(
-            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
             self.actor,
             self.build,
             self.durability,
@@ -310,7 +320,8 @@ impl Builder {
             self.mirror,
             self.digest_key,
             self.payloads,
-            self.running_timeout
+            self.running_timeout,
+            self.redis_ttl
         )
     }
 }

@@ -10,6 +10,7 @@
 //! | `resume` | going on with a run that another process has left |
 //! | `claim` | the same with a run under contract |
 //! | `mirror` | acknowledged records as JSON lines in a file, for people and log shippers |
+//! | `outbox` | what the processes of a run tell each other, from the journal to a Redis server |
 //! | `patrol` | the thread that looks for dead streams while we live |
 
 mod builder;
@@ -18,6 +19,7 @@ mod install;
 mod leftovers;
 mod mirror;
 mod open;
+mod outbox;
 mod patrol;
 mod recovery;
 mod resume;

@@ -1,12 +1,13 @@
 //! One recorder for each trail in a process: a second open returns the same one.
 
 use super::builder::Builder;
-use super::{mirror, patrol, recovery};
+use super::{mirror, outbox, patrol, recovery};
 use crate::error::{Code, Error};
 use crate::governance::watch;
 use crate::journal::owner::{Owner, boot_id, check_locks};
 use crate::journal::spool::Spool;
 use crate::journal::{Journal, Layout};
+use crate::meeting::Meeting;
 use crate::model::digest::CANONICAL_VERSION;
 use crate::model::{BodyWriter, Key};
 use crate::recorder::{Core, GapCount, Parts, Recorder};
@@ -75,6 +76,7 @@ pub(super) fn open_with(builder: &Builder) -> Result<Recorder, Error> {
 
 fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<GapCount>) -> Result<Recorder, Error> {
     check_locks(&layout.runs_dir())?;
+    let meeting = Meeting::configured(builder.redis_ttl)?.map(Arc::new);
     let clock = builder.the_clock();
     let storage = builder.the_storage();
     let head = head(builder, scratch.is_some() || !storage.is_durable());
@@ -94,6 +96,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
         actor: builder.actor.clone(),
         planned: builder.planned.clone(),
         digest_key: builder.digest_key.clone(),
+        meeting,
     });
     recorder.flush_gaps();
     let recovered = recovery::recover(&recorder)?;
@@ -101,6 +104,7 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
     let watch = watch::attach(&recorder, builder.watch, builder.alert.clone());
     patrol::start(&recorder, builder, watch);
     mirror::start(&recorder, builder);
+    outbox::start(&recorder);
     Ok(recorder)
 }
 

@@ -11,7 +11,9 @@ use crate::index::json::Json;
 use crate::index::{Access, journal_mode, sqlite_version};
 use crate::journal::layout::FORMAT_LINE;
 use crate::journal::owner;
+use crate::meeting::Meeting;
 use crate::model::StreamId;
+use std::time::Duration;
 
 /// Less free space than this is worth a warning.
 const LITTLE_SPACE: u64 = 256 << 20;
@@ -88,8 +90,22 @@ fn settings(checkup: &mut Checkup) {
     }
 }
 
+/// Whether the server at which contracts meet answers, where there is to be one.
+fn met(checkup: &mut Checkup) {
+    let found = match Meeting::configured(Duration::ZERO) {
+        Ok(None) => return,
+        Ok(Some(meeting)) => meeting.connect().and_then(|mut table| table.ping()),
+        Err(error) => Err(error),
+    };
+    checkup.fact("redis", if found.is_ok() { "answers" } else { "does not answer" });
+    if let Err(error) = found {
+        checkup.find("REDIS", Weight::Problem, "redis", error.to_string());
+    }
+}
+
 impl Trail {
-    /// Looks at SQLite, format, streams, index, spool, gaps, space, clocks, and the settings of the environment.
+    /// Looks at SQLite, format, streams, index, spool, gaps, space, clocks, and the settings of the environment, and
+    /// the server that they name.
     ///
     /// # Errors
     /// What SQLite or the journal's files say.
@@ -104,6 +120,7 @@ impl Trail {
         self.counted(&mut checkup)?;
         self.disk_checked(&mut checkup);
         settings(&mut checkup);
+        met(&mut checkup);
         checkup.findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
         Ok(checkup)
     }
