@@ -135,7 +135,11 @@ impl Reader {
             limit: None,
         };
         if reader.segments.contains(&segment) {
-            if let Err(bad) = reader.load(segment)? {
+            let loaded = reader.load(segment).map_err(|cause| unreadable(stream, cause))?;
+            if let Err(Misfit::Gone) = loaded {
+                return Err(unreadable(stream, io::ErrorKind::NotFound.into()));
+            }
+            if let Err(bad) = loaded {
                 let tear = reader.bad_header(segment, bad);
                 reader.finish(tear)?;
             }
@@ -165,11 +169,14 @@ impl Reader {
     }
 
     /// Turns to a segment and checks its header against this stream and place.
-    fn load(&mut self, number: u32) -> Result<Result<SegmentHeader, Misfit>, Error> {
-        let path = self.layout.segment(self.stream, number);
-        self.window = Window::open(&path).map_err(|cause| unreadable(self.stream, cause))?;
+    fn load(&mut self, number: u32) -> io::Result<Result<SegmentHeader, Misfit>> {
+        self.window = match Window::open(&self.layout.segment(self.stream, number)) {
+            Ok(window) => window,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Err(Misfit::Gone)),
+            Err(cause) => return Err(cause),
+        };
         self.seed = frame::seed(self.stream, number);
-        let bytes = self.window.header().map_err(|cause| unreadable(self.stream, cause))?;
+        let bytes = self.window.header()?;
         Ok(match SegmentHeader::decode(&bytes) {
             Ok(header) if header.stream == self.stream && header.number == number => Ok(header),
             Ok(_) => Err(Misfit::Foreign),
@@ -251,7 +258,7 @@ impl Reader {
             return Ok(false);
         }
         let (kept, seed) = (std::mem::take(&mut self.window), self.seed);
-        let tear = match self.load(number)? {
+        let tear = match self.load(number).map_err(|cause| unreadable(self.stream, cause))? {
             Ok(header) if header.first_seq == self.end.records => {
                 self.end.segment = number;
                 self.end.offset = SEGMENT_HEADER as u64;
@@ -274,6 +281,8 @@ impl Reader {
     fn bad_header(&self, number: u32, bad: Misfit) -> Option<Tear> {
         match bad {
             Misfit::Foreign => Some(Tear::ForeignSegment(number)),
+            // A writer that closes removes what it had prepared and never used.
+            Misfit::Gone => self.used_behind(number).then_some(Tear::MissingSegment(number)),
             // Zeros where a header belongs: never used, unless the stream went on behind it.
             Misfit::Header(BadHeader::Unused) => self.used_behind(number).then_some(Tear::DamagedSegment(number)),
             Misfit::Header(BadHeader::Version(v)) => Some(Tear::SegmentVersion(number, v)),
@@ -333,6 +342,8 @@ enum Sight {
 enum Misfit {
     Header(BadHeader),
     Foreign,
+    /// Listed a moment ago, and not there any more.
+    Gone,
 }
 
 fn seq_of(record: &[u8]) -> u64 {

@@ -145,17 +145,31 @@ impl Visit {
     /// The work succeeded; the token goes on.
     ///
     /// # Errors
-    /// In doubt: the terminal could not be recorded.
-    pub fn complete(self) -> Result<Token, Error> {
+    /// `AUD0707` at a sink, where a receipt completes: the node state is FAILED then. In doubt: the terminal could not be
+    /// recorded.
+    pub fn complete(mut self) -> Result<Token, Error> {
+        self.not_at_a_sink()?;
         self.completed(&Slot::NOT_REQUESTED, None)
+    }
+
+    /// Without a receipt nobody knows that a sink has anything, and the token could still be discarded.
+    fn not_at_a_sink(&mut self) -> Result<(), Error> {
+        if self.node.kind != NodeKind::Sink {
+            return Ok(());
+        }
+        let error = Error::new(Code::WrongNode, format!("completing the node state {}", self.id()))
+            .detail("a state at a sink is completed by `SinkReceipt::deliver`");
+        self.refused = Some(error.clone());
+        Err(error)
     }
 
     /// The work succeeded, with a digest of what came out.
     ///
     /// # Errors
-    /// `AUD0501` for an output without canonical form: the node state is FAILED then. In doubt: the terminal could not
-    /// be recorded.
+    /// `AUD0501` for an output without canonical form, `AUD0707` at a sink: the node state is FAILED then. In doubt: the
+    /// terminal could not be recorded.
     pub fn complete_with(mut self, output: &dyn AuditDigest) -> Result<Token, Error> {
+        self.not_at_a_sink()?;
         match slot_of(Scope::Output, output, "completing a node state") {
             Ok(slot) => self.completed(&slot, None),
             Err(error) => {

@@ -119,6 +119,25 @@ fn c4_twice_acked_is_duplicate_and_twice_expected_is_counted() {
 }
 
 #[test]
+fn c7_an_ack_before_its_declaration_is_matched_once_declared_and_drift_until_then() {
+    let (trail, _) = Trail::with_clock();
+    let run = begun(&trail, &contract());
+    let early = ack(&trail, run.id(), "refund", &done());
+    // Nobody has declared it yet: it is named, and counts for nothing else.
+    let report = trail.recorder.reconcile(run.id()).unwrap();
+    let drift: Vec<Id> = report.of(Standing::Drift).flat_map(|finding| finding.acks.clone()).collect();
+    assert_eq!((drift, report.counts.acked), (vec![early], 0));
+    trail.recorder.expect(run.id(), &within("refund", 5)).unwrap();
+    for action in ["reserve", "book", "close"] {
+        ack(&trail, run.id(), action, &done());
+    }
+    // Declared now: the same ack is its answer, wholly.
+    let report = reconcile_run(trail.path(), run.id()).unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.counts.expected, report.counts.acked, report.counts.drift), (4, 4, 0));
+}
+
+#[test]
 fn c5_late_by_a_millisecond_whenever_it_is_asked() {
     let (mut trail, clock) = Trail::with_clock();
     let run = begun(&trail, &contract());

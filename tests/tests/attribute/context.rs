@@ -2,7 +2,7 @@
 
 use crate::trail::{Fault, Told, Trail, act};
 use crate::trail::{How, block_on};
-use audit_runtime::model::{Id, Key, RunId};
+use audit_runtime::model::{Exit, Id, Key, RunId};
 use audit_runtime::{InAuditContext, audit_context, audited};
 
 #[audited]
@@ -96,4 +96,47 @@ fn two_scopes_on_one_thread_do_not_mix() {
     });
     assert_eq!((one.states().len(), two.states().len()), (2, 1));
     assert_eq!(two.only("leaf").parent, Id::NONE);
+}
+
+#[audited]
+fn breaks() {
+    panic!("told to panic");
+}
+
+#[audited]
+async fn never() {
+    std::future::pending::<()>().await;
+}
+
+#[audited]
+async fn outer_of_two_ends() -> Told {
+    assert!(crate::trail::caught(breaks).is_err());
+    leaf()?;
+    {
+        let mut inner = std::pin::pin!(never());
+        assert!(crate::trail::poll_once(inner.as_mut()).is_pending());
+    }
+    leaf()
+}
+
+#[test]
+fn g16_the_outer_entry_is_current_again_behind_an_inner_one_that_panics_or_is_cancelled() {
+    let trail = Trail::new();
+    trail.recorder.scope(|| block_on(outer_of_two_ends())).expect("recorded");
+    let outer = trail.only("outer_of_two_ends");
+    assert_eq!(outer.exit(), Exit::Returned);
+    assert_eq!((trail.only("breaks").exit(), trail.only("never").exit()), (Exit::Panicked, Exit::Cancelled));
+    let inner: Vec<_> = trail.states().into_iter().filter(|state| state.id != outer.id).collect();
+    assert_eq!(inner.len(), 4);
+    assert!(inner.iter().all(|state| state.parent == outer.id), "what comes after them belongs to the outer one");
+}
+
+#[test]
+fn g22_closing_is_a_hand_off_with_nothing_to_await() {
+    // Not futures: what these return is known when they return, so there is nothing that somebody could forget.
+    let _closes: [fn(audit_runtime::Guard) -> Result<(), audit_runtime::Error>; 1] = [audit_runtime::Guard::complete];
+    let trail = Trail::new();
+    trail.recorder.enter("by hand").expect("opened").complete().expect("closed");
+    let states = trail.states();
+    assert!(matches!(states.as_slice(), [one] if one.exit() == Exit::Returned));
 }

@@ -3,7 +3,7 @@
 use super::trail::{Lab, row, write};
 use audit_runtime::landscape::SinkFailure;
 use audit_runtime::model::digest::{Scope, digest_bytes};
-use audit_runtime::model::{Durability, Kind};
+use audit_runtime::model::{Durability, Key, Kind};
 use audit_runtime::{Code, Status};
 
 #[test]
@@ -128,4 +128,40 @@ fn l43_a_token_that_its_sink_takes_after_a_refusal_has_arrived_the_way_it_came()
     let attempts: Vec<_> = lab.of(Kind::StateOpened).iter().map(|r| r.header.attempt).collect();
     assert_eq!(attempts, [0, 1, 2, 0, 0]);
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[audit_runtime::audited(node = "charge", effect = external)]
+fn charge() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[audit_runtime::audited(node = "inside")]
+fn inside() -> std::io::Result<()> {
+    Ok(())
+}
+
+#[test]
+fn d8_what_must_be_on_the_device_is_acknowledged_there_whatever_the_default() {
+    use audit_runtime::landscape::CallKind;
+    // The default is `Process`; decisions and action attempts are held against it in the tests of gates and actions.
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    run.scope(charge).unwrap();
+    run.scope(inside).unwrap();
+    let visit = row(&land, &nodes, 1).enter(nodes.clean).unwrap();
+    visit.call(CallKind::Http, "https://example.org", &1).unwrap().answered(&2).unwrap();
+    let receipt = write(&land, nodes.out, vec![visit.complete().unwrap()], Ok(()), Ok(())).unwrap();
+    receipt.deliver().unwrap().checkpoint("line 1").unwrap();
+    run.finish().unwrap();
+    let level = |kind: Kind| lab.of(kind).iter().map(|record| record.header.durability).collect::<Vec<_>>();
+    for kind in [Kind::RunStarted, Kind::CallOpened, Kind::SinkReceipt, Kind::Checkpoint, Kind::RunEnded] {
+        assert_eq!(level(kind), [Durability::Disk], "{}", kind.name());
+    }
+    // Of the two annotated functions, the one with an effect outside and no other.
+    let declared: Vec<String> =
+        lab.of(Kind::Site).iter().map(|site| site.body.text(Key::Node).unwrap_or_default().to_owned()).collect();
+    let states = lab.of(Kind::StateOpened);
+    let annotated = states.iter().filter(|state| state.header.site != 0).map(|state| state.header.durability);
+    let levels: std::collections::BTreeMap<String, Durability> = declared.into_iter().zip(annotated).collect();
+    assert_eq!((levels.get("charge"), levels.get("inside")), (Some(&Durability::Disk), Some(&Durability::Process)));
 }

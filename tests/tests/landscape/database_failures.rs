@@ -212,3 +212,32 @@ fn p16_errors_of_journal_and_index_name_no_path_no_statement_and_no_value() {
     plant("PRAGMA user_version = 99");
     says_nothing(&Trail::open(lab.path()).unwrap_err(), lab.dir.path());
 }
+
+#[test]
+fn g17_work_that_succeeded_without_a_record_of_it_is_in_doubt_and_never_a_success() {
+    let (lab, storage) = faulty();
+    let (run, land, nodes) = lab.begin();
+    let operation = land.operation(nodes.source, "load").unwrap();
+    let visit = row(&land, &nodes, 1).enter(nodes.clean).unwrap();
+    let done = storage.count(Operation::Write);
+    storage.plan(Fault::from(Operation::Write, done + 1, Effect::Failed(ErrorKind::Other)));
+    no_more_syncs(&storage);
+    // Both bodies have done their work by now.
+    let (of_operation, of_node) = (operation.complete().unwrap_err(), visit.complete().unwrap_err());
+    assert!(of_operation.is_in_doubt() && !of_operation.is_refused(), "{of_operation}");
+    assert!(of_node.is_in_doubt() && !of_node.is_refused(), "{of_node}");
+    assert!(!lab.recorder.health().healthy);
+    drop(run);
+    drop(lab.recorder.close());
+    storage.mend();
+    let again = audit_runtime::open(lab.dir.path().join("trail")).unwrap();
+    // The second sink kept what each of them came to, and the run's failure; the journal alone would have to call all
+    // three unknown.
+    assert_eq!(again.recovered().streams.iter().map(|stream| stream.placed).sum::<u64>(), 3);
+    let ends = |kind: Kind| lab.of(kind).iter().map(|record| record.header.status).collect::<Vec<_>>();
+    assert_eq!(
+        (ends(Kind::OperationClosed), ends(Kind::StateClosed)),
+        (vec![Status::Completed], vec![Status::Completed])
+    );
+    assert!(matches!(lab.end().0, Status::Failed | Status::Abandoned), "{:?}", lab.end());
+}

@@ -196,3 +196,21 @@ fn g18_attempts_of_a_token_at_a_node_are_numbered_from_zero() {
     assert_eq!(run.finish().unwrap().status, Status::Completed);
     assert_eq!(lab.sweep(), Vec::<String>::new());
 }
+
+#[test]
+fn l6_a_discard_and_a_completed_sink_state_exclude_each_other_in_either_order() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    // First the sink: only its receipt completes a state there, and that takes the token with it.
+    let refused = row(&land, &nodes, 1).enter(nodes.out).unwrap().complete().unwrap_err();
+    assert!(refused.is_refused() && refused.code() == Code::WrongNode, "{refused}");
+    let refused = row(&land, &nodes, 3).enter(nodes.out).unwrap().complete_with(&7).unwrap_err();
+    assert_eq!(refused.code(), Code::WrongNode);
+    // First the discard: the token is gone, and with it the way to any sink.
+    row(&land, &nodes, 2).discarded().unwrap();
+    drop(run);
+    let discarded = |record: &audit_runtime::model::Record| record.body.text(Key::Path) == Some("gate_discarded");
+    assert_eq!(lab.of(Kind::TokenOutcome).iter().filter(|record| discarded(record)).count(), 1);
+    let ends = lab.of(Kind::StateClosed);
+    assert!(ends.len() == 2 && ends.iter().all(|record| record.header.status == Status::Failed), "{ends:?}");
+}
