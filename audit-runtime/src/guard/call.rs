@@ -13,7 +13,9 @@ use crate::site::{OnFailure, Site};
 pub struct Audit<R> {
     entry: Entry,
     refuse: fn(Error) -> R,
-    /// What a lab's plan puts in the place of the body.
+    /// What a lab's plan puts in the place of the body. Not in other builds, where it would cost every function a move
+    /// and a drop of its output's type.
+    #[cfg(feature = "testkit")]
     instead: Option<R>,
 }
 
@@ -26,7 +28,7 @@ pub fn enter<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<
     // Where nothing is recorded there is nothing to open: the call costs a few loads.
     if context::is_off() {
         context::count(site);
-        return Ok(Audit { entry: Entry::unaudited(site), refuse, instead: None });
+        return Ok(Audit::of(Entry::unaudited(site), refuse));
     }
     entered(site, refuse, inputs)
 }
@@ -37,11 +39,12 @@ fn entered<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<In
         Ok(entry) => entry,
         Err(error) => return Err(refuse(error)),
     };
-    let instead = match entry.at(Phase::AfterBegin, can_fail::<R>(site)) {
-        Answer::Fail => Some(refuse(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE)))),
-        Answer::Go | Answer::Cancel | Answer::Refuse => None,
-    };
-    Ok(Audit { entry, refuse, instead })
+    #[cfg(feature = "testkit")]
+    if entry.at(Phase::AfterBegin, can_fail::<R>(site)) == Answer::Fail {
+        let injected = fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE));
+        return Ok(Audit { instead: Some(refuse(injected)), ..Audit::of(entry, refuse) });
+    }
+    Ok(Audit::of(entry, refuse))
 }
 
 /// As [`enter`], for a body that stands in the function itself: nothing can be put in its place.
@@ -55,19 +58,30 @@ pub fn enter_in_place<R>(
     inputs: Option<Box<Inputs>>,
 ) -> Result<Audit<R>, R> {
     match begin(site, inputs) {
-        Ok(entry) => Ok(Audit { entry, refuse, instead: None }),
+        Ok(entry) => Ok(Audit::of(entry, refuse)),
         Err(error) => Err(refuse(error)),
     }
 }
 
 impl<R> Audit<R> {
+    #[inline]
+    fn of(entry: Entry, refuse: fn(Error) -> R) -> Audit<R> {
+        Audit {
+            entry,
+            refuse,
+            #[cfg(feature = "testkit")]
+            instead: None,
+        }
+    }
+
     /// Runs a body that is a closure: its `return` and its `?` end the body and not the function.
     #[inline]
     pub fn body<F: FnOnce() -> R>(&mut self, body: F) -> R {
-        match self.instead.take() {
-            None => body(),
-            Some(out) => out,
+        #[cfg(feature = "testkit")]
+        if let Some(out) = self.instead.take() {
+            return out;
         }
+        body()
     }
 
     /// Ends the call with what its body returned. Gives it to the caller once the terminal is acknowledged.

@@ -22,9 +22,11 @@ impl Map {
     /// # Errors
     /// What the kernel says; the journal then writes by system call.
     pub fn new(file: &File, len: usize) -> io::Result<Map> {
+        // Not populated: a page that is mapped ahead of use faults a second time at its first store, and is resident all the
+        // while.
         // SAFETY: the file is owned by this process through the stream's lock and is never truncated below `len` while
         // the mapping lives; the slice is only reached through `&mut self`.
-        let map = unsafe { memmap2::MmapOptions::new().len(len).populate().map_mut(file) }?;
+        let map = unsafe { memmap2::MmapOptions::new().len(len).map_mut(file) }?;
         Ok(Map(map))
     }
 
