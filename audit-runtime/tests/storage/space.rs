@@ -168,7 +168,7 @@ fn d15_eight_threads_that_open_a_new_trail_at_one_instant_share_one_recorder() {
 fn j16_process_and_disk_records_of_many_threads_leave_no_hole() {
     let dir = scratch();
     let trail = dir.path().join("trail");
-    // The real storage, with its mapping; copies are taken while eight threads write.
+    // The real storage, with its mapping: eight threads take turns between it and the device.
     let recorder =
         audit_runtime::Builder::new(&trail).project(false).segments(64 * 1024, 256 * 1024).open().expect("opens");
     std::thread::scope(|scope| {

@@ -4,7 +4,8 @@
 use super::disk_one::{Raw, TIME};
 use crate::harness::{Comparison, Outcome, median, pairs};
 use crate::row::{Mark, Row};
-use crate::{sqlite, trails};
+use crate::sqlite::{self, Indexes};
+use crate::trails;
 use audit_runtime::{Recorder, audited};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ pub fn run(callers: usize) -> Outcome<Vec<Row>> {
     let bench = format!("disk_{callers}");
     let (naive, group) = marks(callers);
 
-    let db = Arc::new(Mutex::new(sqlite::open(&dir.path().join("each.sqlite"))?));
+    let db = Arc::new(Mutex::new(sqlite::open(&dir.path().join("each.sqlite"), Indexes::ByTrace)?));
     let seq = Arc::new(AtomicU64::new(1));
     let peer = "SQLite FULL, a transaction for each record";
     let what = Comparison { bench: &bench, peer, unit: "records/s", mark: Mark::AtLeast(naive) };
@@ -100,12 +101,18 @@ pub fn run(callers: usize) -> Outcome<Vec<Row>> {
         || Ok(sqlite::one_each(&db, &seq, callers, TIME)),
     )?;
 
-    let shared = sqlite::Group::new(sqlite::open(&dir.path().join("group.sqlite"))?);
-    let peer = "the same SQLite behind group commit";
-    let what = Comparison { bench: &bench, peer, unit: "records/s", mark: Mark::AtLeast(group) };
-    let together =
-        pairs(&what, || Ok(ours(&runtime, &recorder, callers).rate), || Ok(grouped(&runtime, &shared, callers)))?;
-    let mut rows = vec![each, together];
+    let mut rows = vec![each];
+    let groups = [
+        (Indexes::ByTrace, "the same SQLite behind group commit", Mark::AtLeast(group)),
+        (Indexes::InOrder, "group commit, every index key in order: the best case of SQLite", Mark::None),
+    ];
+    for (indexes, peer, mark) in groups {
+        let shared =
+            sqlite::Group::new(sqlite::open(&dir.path().join(format!("group-{}.sqlite", rows.len())), indexes)?);
+        let what = Comparison { bench: &bench, peer, unit: "records/s", mark };
+        let mine = || Ok(ours(&runtime, &recorder, callers).rate);
+        rows.push(pairs(&what, mine, || Ok(grouped(&runtime, &shared, callers)))?);
+    }
 
     if callers == 64 {
         let mut raw = Raw::new(dir.path())?;

@@ -22,7 +22,7 @@ pub fn run() -> Outcome<Vec<Row>> {
     };
     let plain = || -> Outcome<f64> {
         let place = trails::on_disk()?;
-        let db = sqlite::open(&place.path().join("plain.sqlite"))?;
+        let db = sqlite::open(&place.path().join("plain.sqlite"), sqlite::Indexes::InOrder)?;
         let start = Instant::now();
         db.execute_batch("BEGIN")?;
         (0..2 * CALLS).try_for_each(|seq| sqlite::insert(&db, seq))?;

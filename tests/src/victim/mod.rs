@@ -53,6 +53,7 @@ pub fn main() {
     let words = Words(std::env::args().skip(1).collect());
     let done = match words.text(0) {
         "work" => work::work(&words),
+        "mix" => work::mix(&words),
         "script" => work::script(&words),
         "settle" => work::settle(&words),
         "crowd" => work::crowd(&words),

@@ -1,8 +1,8 @@
 //! Work that goes on until it is killed, a script that is killed at one operation of its storage, and opening alone.
 
 use super::Words;
-use super::calls::{any, any_later};
-use super::say::{Effects, introduce};
+use super::calls::{any, any_later, on_disk, plain};
+use super::say::{Effects, came_back, introduce};
 use crate::seed::Seed;
 use crate::storage::{Act, Op, Tricky};
 use audit_runtime::{Builder, Error, Severity};
@@ -47,6 +47,29 @@ pub(super) fn work(words: &Words) -> Result<(), Error> {
             });
         }
         while tasks.join_next().await.is_some() {}
+    });
+    Ok(())
+}
+
+/// `mix TRAIL THREADS WATCHED`: each thread makes ten calls that are safe from a kill for each one that is on the device,
+/// until it is killed.
+pub(super) fn mix(words: &Words) -> Result<(), Error> {
+    let trail = words.trail();
+    let recorder = builder(&trail).open()?;
+    introduce(&recorder, words.number(3) == 1);
+    let _installed = recorder.install()?;
+    let effects = Effects::beside(&trail);
+    println!("R");
+    std::thread::scope(|scope| {
+        for thread in 0..words.number(2) {
+            let effects = &effects;
+            scope.spawn(move || {
+                for n in thread << 32.. {
+                    let done = if n % 11 == 10 { on_disk(n, 0, effects) } else { plain(n, 0, effects) };
+                    came_back(n, &done);
+                }
+            });
+        }
     });
     Ok(())
 }

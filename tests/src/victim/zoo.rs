@@ -122,6 +122,12 @@ pub(super) fn die(words: &Words) -> Result<(), Error> {
             entered.wait();
             installed.close()?;
         }
+        "lost-file" => {
+            came_back(1, &on_disk(1, 0, &effects));
+            let layout = audit_runtime::journal::Layout::at(&trail);
+            std::fs::remove_file(layout.segment(recorder.stream(), 0)).expect("the segment in use");
+            came_back(2, &on_disk(2, 0, &effects));
+        }
         "shutdown" => shutdown(installed, &effects)?,
         other => panic!("no way to die called {other:?}"),
     }

@@ -191,6 +191,19 @@ fn d13_a_segment_that_is_removed_under_its_writer_is_noticed() {
 }
 
 #[test]
+fn writing_on_after_the_file_was_removed_is_caught() {
+    let second = |victim: &Victim| {
+        let (_dir, trail) = place();
+        let ended = victim.run(&["die", &trail.to_string_lossy(), "lost-file"]);
+        ended.said.lines().filter(|line| line.split(' ').nth(1) == Some("2")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let told = second(&Victim::plain());
+    assert!(told.len() == 1 && told[0].ends_with("AUD0302"), "who writes to no file is told: {told:?}");
+    // The proof above fails for a build that does not look.
+    assert_eq!(second(&Victim::with_bug("lost_file_ignored")), ["T 2 returned"]);
+}
+
+#[test]
 fn d13_a_segment_that_is_replaced_under_its_writer_is_noticed() {
     touched(|segment| {
         let copy = segment.with_extension("copy");

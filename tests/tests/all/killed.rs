@@ -1,6 +1,7 @@
 //! Killed at random moments, again and again, also while recovering. `AUDIT_KILLS` sets how many, `AUDIT_SEED` repeats.
 
 use crate::child::{Ended, Victim, fast_place, hear, place};
+use audit_runtime::model::{Key, Kind};
 use std::time::{Duration, Instant};
 use workspace_tests::seed::{Seed, from_environment};
 use workspace_tests::story::{Checked, Story, check};
@@ -82,4 +83,27 @@ fn d6_killed_at_random_moments_nothing_acknowledged_is_lost() {
         "seed {seed}: {kills} kills at work, {kills_of_recovery} of recovery; {checked:?}; 0 lost, 0 doubled, 0 torn"
     );
     assert!(kills > 0 && checked.ended > 0 && checked.bytes > 0 && checked.abandoned > 0, "the harness saw nothing");
+}
+
+#[test]
+fn j16_ten_process_records_for_each_disk_record_killed_leave_no_hole() {
+    let victim = Victim::plain();
+    let mut drawn = Seed(from_environment());
+    let mut recorded = 0;
+    for round in 0..12u64 {
+        // On the device, where a sync takes time, and in memory, where there are more records.
+        let (_dir, trail) = if round % 2 == 0 { place() } else { fast_place() };
+        let child = victim.start(&["mix", &trail.to_string_lossy(), "8", &(round % 3 / 2).to_string()]);
+        assert!(child.ready());
+        let ended = child.killed_after(Duration::from_micros(2_000 + drawn.below(30_000)));
+        victim.settle(&trail).expect("settles");
+        let (story, checked) = check(&trail, &hear(&trail, &[&ended])).unwrap_or_else(|wrong| panic!("{wrong:#?}"));
+        recorded += checked.entries;
+        for settled in story.of_kind(Kind::StreamSettled) {
+            // What is torn is the last frame: no whole one stands behind the end.
+            assert_eq!(settled.body.uint(Key::StrayFrames), Some(0), "{settled:?}");
+        }
+    }
+    assert!(recorded > 0, "the writers were killed before they wrote anything");
+    println!("12 kills among {recorded} entries");
 }
