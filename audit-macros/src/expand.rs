@@ -261,8 +261,9 @@ impl Context<'_> {
                 let (judge, refuse, moved) =
                     (self.judge(Some(&output)), self.refuse(Some(&output)), moved(TokenStream::new()));
                 quote_spanned! {here=>
-                    match #p::enter::<#output>(&__AUDITED, #refuse, #given) {
-                        #p::Ok(mut __audit) => {
+                    let mut __audit = #p::Audit::<#output>::at(&__AUDITED, #refuse);
+                    match __audit.open(#given) {
+                        #p::Ok(()) => {
                             let __out = __audit.body(move || #moved);
                             __audit.leave(__out, #judge)
                         }
@@ -273,8 +274,9 @@ impl Context<'_> {
             Plan::Never => {
                 let moved = moved(TokenStream::new());
                 quote_spanned! {here=>
-                    match #p::enter::<#p::Never>(&__AUDITED, #p::refuse_by_panic, #given) {
-                        #p::Ok(mut __audit) => {
+                    let mut __audit = #p::Audit::<#p::Never>::at(&__AUDITED, #p::refuse_by_panic);
+                    match __audit.open(#given) {
+                        #p::Ok(()) => {
                             let __out = __audit.body(move || #moved);
                             match __audit.leave(__out, #p::returned) {}
                         }
@@ -288,8 +290,9 @@ impl Context<'_> {
                 let mut group = Group::new(proc_macro2::Delimiter::Brace, statements.clone());
                 group.set_span(body.span());
                 quote_spanned! {here=>
-                    match #p::enter_in_place::<#output>(&__AUDITED, #refuse, #given) {
-                        #p::Ok(mut __audit) => {
+                    let mut __audit = #p::Audit::<#output>::at(&__AUDITED, #refuse);
+                    match __audit.open_in_place(#given) {
+                        #p::Ok(()) => {
                             let __out #ascribed = #group;
                             __audit.leave(__out, #judge)
                         }

@@ -19,7 +19,7 @@ pub use crate::contract::{Contract, NamesResult, ResultId, Term};
 pub use crate::error::Error;
 pub use crate::evidence::Evidence;
 pub use crate::governance::{ActionError, Authorization, Deed, Done, Executor, Limits, Profile, Ruling, recorder};
-pub use crate::guard::call::{Audit, enter, enter_in_place};
+pub use crate::guard::call::Audit;
 pub use crate::guard::end::End;
 pub use crate::guard::future::{future, made};
 pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};

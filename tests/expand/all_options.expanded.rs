@@ -36,10 +36,11 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
             }
         },
     );
-    match ::audit_runtime::__private::enter::<
+    let mut __audit = ::audit_runtime::__private::Audit::<
         Result<Receipt, Failure>,
-    >(&__AUDITED, ::audit_runtime::__private::refuse_by_panic, __inputs) {
-        ::audit_runtime::__private::Ok(mut __audit) => {
+    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
+    match __audit.open(__inputs) {
+        ::audit_runtime::__private::Ok(()) => {
             let __out = __audit
                 .body(move || {
                     let _ = (&nth, &order, &run);

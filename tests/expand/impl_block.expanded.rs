@@ -4,14 +4,11 @@ impl Import {
             __AUDITED Sync "Import::run" 0u32 0u32 { text : "kind = transform", kind :
             ::audit_runtime::__private::Some("transform") }
         );
-        match ::audit_runtime::__private::enter::<
+        let mut __audit = ::audit_runtime::__private::Audit::<
             u32,
-        >(
-            &__AUDITED,
-            ::audit_runtime::__private::refuse_by_panic,
-            ::audit_runtime::__private::NONE,
-        ) {
-            ::audit_runtime::__private::Ok(mut __audit) => {
+        >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
+        match __audit.open(::audit_runtime::__private::NONE) {
+            ::audit_runtime::__private::Ok(()) => {
                 let __out = __audit
                     .body(move || {
                         let _ = (&self,);

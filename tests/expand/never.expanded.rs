@@ -1,13 +1,10 @@
 fn serve(port: u16) -> ! {
     ::audit_runtime::__private::site!(__AUDITED Sync "serve" 0u32 0u32 { text : "" });
-    match ::audit_runtime::__private::enter::<
+    let mut __audit = ::audit_runtime::__private::Audit::<
         ::audit_runtime::__private::Never,
-    >(
-        &__AUDITED,
-        ::audit_runtime::__private::refuse_by_panic,
-        ::audit_runtime::__private::NONE,
-    ) {
-        ::audit_runtime::__private::Ok(mut __audit) => {
+    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
+    match __audit.open(::audit_runtime::__private::NONE) {
+        ::audit_runtime::__private::Ok(()) => {
             let __out = __audit
                 .body(move || {
                     let _ = (&port,);

@@ -1,14 +1,11 @@
 #[track_caller]
 fn here() -> &'static Location<'static> {
     ::audit_runtime::__private::site!(__AUDITED Sync "here" 0u32 0u32 { text : "" });
-    match ::audit_runtime::__private::enter_in_place::<
+    let mut __audit = ::audit_runtime::__private::Audit::<
         &'static Location<'static>,
-    >(
-        &__AUDITED,
-        ::audit_runtime::__private::refuse_by_panic,
-        ::audit_runtime::__private::NONE,
-    ) {
-        ::audit_runtime::__private::Ok(mut __audit) => {
+    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
+    match __audit.open_in_place(::audit_runtime::__private::NONE) {
+        ::audit_runtime::__private::Ok(()) => {
             let __out: &'static Location<'static> = { Location::caller() };
             __audit.leave(__out, ::audit_runtime::__private::returned)
         }

@@ -3,14 +3,11 @@ pub unsafe extern "C" fn import(rows: *const u32) -> u32 {
         __AUDITED Sync "import" 0u32 0u32 { text : "on_audit_failure = degrade",
         on_failure : ::audit_runtime::__private::OnFailure::Degrade }
     );
-    match ::audit_runtime::__private::enter::<
+    let mut __audit = ::audit_runtime::__private::Audit::<
         u32,
-    >(
-        &__AUDITED,
-        ::audit_runtime::__private::refuse_by_panic,
-        ::audit_runtime::__private::NONE,
-    ) {
-        ::audit_runtime::__private::Ok(mut __audit) => {
+    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
+    match __audit.open(::audit_runtime::__private::NONE) {
+        ::audit_runtime::__private::Ok(()) => {
             let __out = __audit
                 .body(move || {
                     let _ = (&rows,);

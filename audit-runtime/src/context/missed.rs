@@ -1,8 +1,7 @@
 //! Entries while no recorder is there: the body runs, the entry is counted, and the first record after a later install
 //! tells of them.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -10,17 +9,37 @@ use parking_lot::Mutex;
 use crate::error::{Code, Error};
 use crate::site::{Registered, Site};
 
-/// What one thread has counted, and how much of it has been told. Only its thread writes the count, so that counting
-/// costs a load and a store; who reads it takes nothing away but remembers how far it has read.
+/// A count that one thread at a time moves on, and how much of it has been told. Only its thread writes it, so that
+/// counting costs a load and a store; who reads it takes nothing away but remembers how far it has read.
 struct Counted {
-    count: Arc<AtomicU64>,
+    count: &'static AtomicU64,
     told: u64,
+    /// Whether a living thread has it. One that has ended leaves its count to the next thread, so that there are never
+    /// more of them than threads at one time.
+    taken: bool,
 }
 
 static COUNTS: Mutex<Vec<Counted>> = Mutex::new(Vec::new());
 
 thread_local! {
-    static MINE: OnceCell<Arc<AtomicU64>> = const { OnceCell::new() };
+    // No destructor, so that reaching it is one load: what is to be done at the thread's end is `LEAVE`'s.
+    static MINE: Cell<Option<&'static AtomicU64>> = const { Cell::new(None) };
+    static LEAVE: Leave = const { Leave };
+}
+
+/// Gives the thread's count back when the thread ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        // Destructors that run behind this one may still enter audited code: they take a count anew and keep it.
+        let mine = MINE.take();
+        let mut counts = COUNTS.lock();
+        counts
+            .iter_mut()
+            .filter(|counted| mine.is_some_and(|mine| std::ptr::eq(mine, counted.count)))
+            .for_each(|counted| counted.taken = false);
+    }
 }
 
 /// Counts an entry that runs without a recorder.
@@ -29,18 +48,31 @@ pub(crate) fn count(site: &'static Site) {
     if !site.missed.load(Ordering::Relaxed) {
         site.missed.store(true, Ordering::Relaxed);
     }
-    let _counted = MINE.try_with(|mine| match mine.get() {
+    match MINE.get() {
         Some(mine) => mine.store(mine.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed),
-        None => count_first(mine),
-    });
+        None => count_first(),
+    }
 }
 
 #[cold]
-fn count_first(mine: &OnceCell<Arc<AtomicU64>>) {
-    let count = Arc::new(AtomicU64::new(1));
-    COUNTS.lock().push(Counted { count: Arc::clone(&count), told: 0 });
-    // Set already only if counting got here again from inside: both counts are in the table.
-    drop(mine.set(count));
+fn count_first() {
+    let mut counts = COUNTS.lock();
+    let count = match counts.iter_mut().find(|counted| !counted.taken) {
+        Some(left) => {
+            left.taken = true;
+            left.count
+        }
+        None => {
+            let count: &'static AtomicU64 = Box::leak(Box::default());
+            counts.push(Counted { count, told: 0, taken: true });
+            count
+        }
+    };
+    drop(counts);
+    count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    MINE.set(Some(count));
+    // From now on the end of the thread is seen, unless it is ending already.
+    let _watched = LEAVE.try_with(|_| ());
 }
 
 /// No recorder is there: may the body run?
@@ -60,14 +92,11 @@ pub(crate) fn admit(site: &'static Site) -> Result<(), Error> {
 pub(crate) fn take_uninstalled() -> (u64, Vec<String>) {
     let mut counts = COUNTS.lock();
     let mut total = 0;
-    // Counts of threads that have ended are held by the table alone.
-    counts.retain_mut(|counted| {
-        let ended = Arc::strong_count(&counted.count) == 1;
+    for counted in counts.iter_mut() {
         let now = counted.count.load(Ordering::Relaxed);
         total += now.wrapping_sub(counted.told);
         counted.told = now;
-        !ended
-    });
+    }
     drop(counts);
     let mut sites: Vec<String> = inventory::iter::<Registered>
         .into_iter()

@@ -19,59 +19,59 @@ pub struct Audit<R> {
     instead: Option<R>,
 }
 
-/// Opens a call, or gives what the caller gets instead of its body.
-///
-/// # Errors
-/// The refusal, in the clothes of the output.
-#[inline]
-pub fn enter<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<Inputs>>) -> Result<Audit<R>, R> {
-    // Where nothing is recorded there is nothing to open: the call costs a few loads.
-    if context::is_off() {
-        context::count(site);
-        return Ok(Audit::of(Entry::unaudited(site), refuse));
-    }
-    entered(site, refuse, inputs)
-}
-
-#[inline(never)]
-fn entered<R>(site: &'static Site, refuse: fn(Error) -> R, inputs: Option<Box<Inputs>>) -> Result<Audit<R>, R> {
-    let entry = match Entry::enter(site, inputs) {
-        Ok(entry) => entry,
-        Err(error) => return Err(refuse(error)),
-    };
-    #[cfg(feature = "testkit")]
-    if entry.at(Phase::AfterBegin, can_fail::<R>(site)) == Answer::Fail {
-        let injected = fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE));
-        return Ok(Audit { instead: Some(refuse(injected)), ..Audit::of(entry, refuse) });
-    }
-    Ok(Audit::of(entry, refuse))
-}
-
-/// As [`enter`], for a body that stands in the function itself: nothing can be put in its place.
-///
-/// # Errors
-/// As [`enter`].
-#[inline]
-pub fn enter_in_place<R>(
-    site: &'static Site,
-    refuse: fn(Error) -> R,
-    inputs: Option<Box<Inputs>>,
-) -> Result<Audit<R>, R> {
-    match begin(site, inputs) {
-        Ok(entry) => Ok(Audit::of(entry, refuse)),
-        Err(error) => Err(refuse(error)),
-    }
-}
-
 impl<R> Audit<R> {
+    /// A call that is not open yet. It is opened where it stands, because moving an open one costs more than a call that
+    /// records nothing.
     #[inline]
-    fn of(entry: Entry, refuse: fn(Error) -> R) -> Audit<R> {
+    pub fn at(site: &'static Site, refuse: fn(Error) -> R) -> Audit<R> {
         Audit {
-            entry,
+            entry: Entry::unaudited(site),
             refuse,
             #[cfg(feature = "testkit")]
             instead: None,
         }
+    }
+
+    /// Opens the call, or gives what the caller gets instead of its body.
+    ///
+    /// # Errors
+    /// The refusal, in the clothes of the output.
+    #[inline]
+    pub fn open(&mut self, inputs: Option<Box<Inputs>>) -> Result<(), R> {
+        // Where nothing is recorded there is nothing to open: the call costs a few loads.
+        if context::is_off() {
+            context::count(self.entry.site());
+            return Ok(());
+        }
+        self.opened(inputs, can_fail::<R>(self.entry.site()))
+    }
+
+    /// As [`open`](Audit::open), for a body that stands in the function itself: nothing can be put in its place.
+    ///
+    /// # Errors
+    /// As [`open`](Audit::open).
+    #[inline]
+    pub fn open_in_place(&mut self, inputs: Option<Box<Inputs>>) -> Result<(), R> {
+        if context::is_off() {
+            context::count(self.entry.site());
+            return Ok(());
+        }
+        self.opened(inputs, false)
+    }
+
+    #[inline(never)]
+    fn opened(&mut self, inputs: Option<Box<Inputs>>, can_fail: bool) -> Result<(), R> {
+        match Entry::enter(self.entry.site(), inputs) {
+            Ok(entry) => self.entry = entry,
+            Err(error) => return Err((self.refuse)(error)),
+        }
+        let _answer = self.entry.at(Phase::AfterBegin, can_fail);
+        #[cfg(feature = "testkit")]
+        if _answer == Answer::Fail {
+            let injected = fault::injected(&Hit::new(self.entry.site(), Phase::AfterBegin, Id::NONE));
+            self.instead = Some((self.refuse)(injected));
+        }
+        Ok(())
     }
 
     /// Runs a body that is a closure: its `return` and its `?` end the body and not the function.
@@ -114,7 +114,7 @@ pub(super) fn can_fail<R>(site: &'static Site) -> bool {
     fault::is_result::<R>() && matches!(site.options.on_failure, OnFailure::Refuse)
 }
 
-/// Opens an entry.
+/// Opens the call of a function that makes a future.
 ///
 /// # Errors
 /// Why the body must not run.

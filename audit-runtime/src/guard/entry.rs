@@ -10,6 +10,7 @@ use crate::model::{Id, RunId};
 use crate::recorder::{OpenState, Opened, Pending, Recorder, Refused};
 use crate::seeded;
 use crate::site::{Form, OnFailure, Site};
+use std::mem::ManuallyDrop;
 
 /// What became of asking for an entry.
 #[expect(clippy::large_enum_variant, reason = "a box would be the only allocation of an entry")]
@@ -148,7 +149,9 @@ pub(crate) fn answer_late(site: &'static Site, recorder: &Recorder, error: Error
 /// A synchronous entry: open, current, ended exactly once. Dropped without an end, its body unwound.
 pub struct Entry {
     site: &'static Site,
-    open: Option<Open>,
+    /// Never dropped by itself: whoever ends the entry takes it out, and `Drop` does where nobody has. So an entry that
+    /// records nothing has nothing to drop.
+    open: ManuallyDrop<Option<Open>>,
 }
 
 /// Boxed nowhere: it lives in the frame of the call.
@@ -162,7 +165,7 @@ impl Entry {
     /// An entry that leaves no record.
     #[inline]
     pub(crate) fn unaudited(site: &'static Site) -> Entry {
-        Entry { site, open: None }
+        Entry { site, open: ManuallyDrop::new(None) }
     }
 
     /// Where it stands in the code.
@@ -189,13 +192,13 @@ impl Entry {
         }
         hook::opened(&recorder, &opened);
         let before = context::replace(current);
-        Ok(Entry { site, open: Some(Open { recorder, opened, before }) })
+        Ok(Entry { site, open: ManuallyDrop::new(Some(Open { recorder, opened, before })) })
     }
 
     /// Asks the plan, where there is one, what happens at this moment.
     #[inline]
     pub(crate) fn at(&self, phase: Phase, can_fail: bool) -> Answer {
-        let Some(open) = &self.open else { return Answer::Go };
+        let Some(open) = self.open.as_ref() else { return Answer::Go };
         open.recorder.0.planned.ask(|| Hit {
             can_fail,
             can_refuse: phase == Phase::BeforeComplete,
