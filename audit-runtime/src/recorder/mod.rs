@@ -11,6 +11,7 @@
 //! | `sites` | numbers of sites in this stream |
 //! | `run` | one execution: begins, ends, is handed around |
 //! | `due` | what the runs expect, by deadline |
+//! | `join` | a run that several processes work on at one time |
 //! | `resume` | the seat of a run that another process goes on with, and the record that says so |
 //! | `recovered` | what opening found and settled |
 //! | `observer` | who is told of acknowledged records |
@@ -18,6 +19,7 @@
 pub(crate) mod attempt;
 pub(crate) mod due;
 pub(crate) mod entry;
+mod join;
 mod observer;
 mod payload;
 pub(crate) mod pledge;

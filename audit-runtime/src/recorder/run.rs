@@ -47,6 +47,10 @@ pub struct RunHandle {
 }
 
 impl RunHandle {
+    pub(crate) fn of(recorder: &Recorder, id: RunId) -> RunHandle {
+        RunHandle { recorder: recorder.clone(), id }
+    }
+
     /// The run's id.
     #[must_use]
     pub fn id(&self) -> RunId {
@@ -181,7 +185,7 @@ impl Run {
     /// A handle for other threads and tasks.
     #[must_use]
     pub fn handle(&self) -> RunHandle {
-        RunHandle { recorder: self.recorder.clone(), id: self.id }
+        RunHandle::of(&self.recorder, self.id)
     }
 
     /// Calls `then` once the run has ended, however it ends.

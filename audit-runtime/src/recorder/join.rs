@@ -1,0 +1,41 @@
+//! A run that several processes work on at one time: who else takes part, and the one record that says so.
+
+use super::{Recorder, RunHandle};
+use crate::error::{Code, Error};
+use crate::model::{BodyWriter, Durability, Key, Kind, RunId};
+
+impl Recorder {
+    /// Takes part in a run that another process of this trail has begun, or this one: what is recorded under the handle
+    /// belongs to the run, and stands in this process's own stream. The run is still ended by who began it. That this
+    /// process takes part is on the device when this returns.
+    ///
+    /// ```no_run
+    /// # use audit_runtime::{RunId, audited};
+    /// # #[audited]
+    /// # fn work() {}
+    /// # fn main() -> Result<(), audit_runtime::Error> {
+    /// # let told: RunId = RunId::NONE;
+    /// let recorder = audit_runtime::open("./audit-trail")?;
+    /// let run = recorder.join_run(told)?;
+    /// run.scope(work);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// `AUD0601` for a run that the trail does not hold: nothing is written then. Refused when the record cannot be
+    /// written.
+    pub fn join_run(&self, run: RunId) -> Result<RunHandle, Error> {
+        if !self.0.layout.stream_dir(run.0.stream).is_dir() {
+            return Err(Error::new(Code::UnknownId, format!("joining run {run}")));
+        }
+        self.flush_gaps();
+        let mut header = self.header(Kind::RunJoined);
+        header.durability = Durability::Disk;
+        header.run = run;
+        header.subject = run.0;
+        let mut body = BodyWriter::new();
+        body.maybe(Key::Actor, self.0.actor.as_deref());
+        self.point(header, &body.finish())?;
+        Ok(RunHandle::of(self, run))
+    }
+}
