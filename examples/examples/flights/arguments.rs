@@ -1,6 +1,6 @@
 //! What the command line asked for.
 
-use std::error::Error;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// The options, with their defaults filled in.
@@ -23,17 +23,39 @@ pub struct Arguments {
     pub blind: bool,
 }
 
-const OPTIONS: &str = "--trail DIR, --out DIR, --input FILE.csv.gz, --rows N, --kill-after ROWS, --kill-at STEP, \
-                       --fail-sync N and --blind";
+/// What `--help` prints.
+pub const HELP: &str = "\
+flights: sends real flights through an audited pipeline
+
+usage: cargo run --release --example flights -- [OPTION…]
+
+  --trail DIR          where the trail stands; target/trails/flights
+  --out DIR            where the sinks write; target/trails/flights-out
+  --input FILE.csv.gz  the flights; January 2013, which comes with the project
+  --rows N             reads so many rows at most
+  --kill-after ROWS    ends by SIGKILL once so many rows are done; the next start goes on
+  --kill-at PLACE      the same at the so-manyth place at which a death is interesting
+  --fail-sync N        lets every n-th sync of a sink fail
+  --blind              lets the sinks append without reading back, which the tests must notice
+";
 
 /// Where the input and the look-ups lie that come with the project.
 pub fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
 }
 
+/// Says of what a failure is: the system's own words name no file.
+pub fn about<E: Display>(path: &Path) -> impl FnOnce(E) -> String {
+    move |error| format!("{}: {error}", path.display())
+}
+
+fn number(option: &str, text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{option} takes a whole number, not `{text}`"))
+}
+
 impl Arguments {
-    /// Reads the command line.
-    pub fn read() -> Result<Arguments, Box<dyn Error>> {
+    /// Reads the command line; `None` when help was asked for.
+    pub fn read() -> Result<Option<Arguments>, String> {
         let mut arguments = Arguments {
             trail: "target/trails/flights".into(),
             out: "target/trails/flights-out".into(),
@@ -51,14 +73,15 @@ impl Arguments {
                 "--trail" => arguments.trail = value()?.into(),
                 "--out" => arguments.out = value()?.into(),
                 "--input" => arguments.input = value()?.into(),
-                "--rows" => arguments.rows = value()?.parse()?,
-                "--kill-after" => arguments.kill_after = Some(value()?.parse()?),
-                "--kill-at" => arguments.kill_at = Some(value()?.parse()?),
-                "--fail-sync" => arguments.fail_sync = Some(value()?.parse()?),
+                "--rows" => arguments.rows = number(&word, &value()?)?,
+                "--kill-after" => arguments.kill_after = Some(number(&word, &value()?)?),
+                "--kill-at" => arguments.kill_at = Some(number(&word, &value()?)?),
+                "--fail-sync" => arguments.fail_sync = Some(number(&word, &value()?)?),
                 "--blind" => arguments.blind = true,
-                _ => return Err(format!("unknown option {word}; there are {OPTIONS}").into()),
+                "--help" | "-h" => return Ok(None),
+                _ => return Err(format!("unknown option {word}; --help lists them")),
             }
         }
-        Ok(arguments)
+        Ok(Some(arguments))
     }
 }

@@ -33,41 +33,68 @@ mod owner;
 mod sink;
 mod steps;
 
-use arguments::Arguments;
+use arguments::{Arguments, HELP, about};
 use audit_runtime::landscape::{CallKind, Operation};
 use audit_runtime::{Run, RunSummary};
 use drive::Drive;
 use fuse::Fuse;
 use std::error::Error;
 use std::fs::File;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::read()?;
+/// A command line that cannot be.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Arguments::read() {
+        Ok(Some(arguments)) => run(&arguments),
+        Ok(None) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Err(mistake) => {
+            eprintln!("flights: {mistake}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("flights: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    // Asked before anything is begun: a mistyped name is no run.
+    std::fs::metadata(&arguments.input).map_err(about(&arguments.input))?;
+    let tables = steps::Tables::read(&arguments::data())?;
+    let owner = owner::Owner::of(&arguments.out)?;
     let recorder = audit_runtime::open(&arguments.trail)?;
     print!("{}", recorder.recovered());
     let installed = recorder.install()?;
-    let owner = owner::Owner::of(&arguments.out);
     let run = owner.run(&recorder)?;
     println!("run {} on {}", run.id(), arguments.trail.display());
-    let summary = work(run, &arguments)?;
+    let summary = work(run, &tables, arguments)?;
     owner.done()?;
     println!("\n{summary}");
-    look_further(&arguments, &summary);
+    look_further(arguments, &summary);
     installed.close()?;
     Ok(())
 }
 
 /// Drives the pipeline to its end and ends the run; one that cannot go on is interrupted, and the next start goes on.
-fn work(run: Run, arguments: &Arguments) -> Result<RunSummary, Box<dyn Error>> {
-    let tables = steps::Tables::read(&arguments::data())?;
+fn work(run: Run, tables: &steps::Tables, arguments: &Arguments) -> Result<RunSummary, Box<dyn Error>> {
     let (land, nodes) = graph::seal(&run)?;
-    let fuse = Fuse::new(arguments.kill_at);
-    let mut drive = Drive::new((land.clone(), nodes), &tables, &fuse, arguments)?;
+    let fuse = Fuse::new(arguments.kill_at, arguments.kill_after);
+    let mut drive = Drive::new((land.clone(), nodes), tables, &fuse, arguments)?;
     let reading = land.operation(nodes.source, "read")?;
-    match read(&reading, &mut drive, arguments) {
-        Ok((line, new)) => {
+    match read(&reading, &mut drive, &fuse, arguments) {
+        Ok(line) => {
             reading.complete_with(&line)?;
-            println!("\n{line} rows, {new} of them read by this process; {} places passed", fuse.passed());
+            let (new, passed) = (fuse.rows(), fuse.passed());
+            println!("\n{line} rows, {new} of them read by this process; {passed} places passed");
         }
         Err(error) => {
             reading.fail(&error)?;
@@ -81,24 +108,22 @@ fn work(run: Run, arguments: &Arguments) -> Result<RunSummary, Box<dyn Error>> {
     Ok(run.finish()?)
 }
 
-/// Reads the source to its end: how many rows there are, and how many of them nobody had read before.
-fn read(reading: &Operation, drive: &mut Drive<'_>, arguments: &Arguments) -> Result<(u64, u64), Box<dyn Error>> {
+/// Reads the source to its end: how many rows there are.
+fn read(reading: &Operation, drive: &mut Drive<'_>, fuse: &Fuse, arguments: &Arguments) -> Result<u64, Box<dyn Error>> {
     let call = reading.call(CallKind::File, &arguments.input.display().to_string(), &())?;
-    let file = File::open(&arguments.input)?;
-    call.answered(&file.metadata()?.len())?;
-    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    let input = File::open(&arguments.input).map_err(about(&arguments.input))?;
+    call.answered(&input.metadata()?.len())?;
+    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(input));
     let headers = reader.headers()?.clone();
-    let (mut line, mut new) = (0, 0);
+    let mut line = 0;
     for record in reader.records().take(usize::try_from(arguments.rows).unwrap_or(usize::MAX)) {
         line += 1;
-        new += u64::from(drive.row(line, &record?, &headers)?);
-        if arguments.kill_after == Some(new) {
-            println!("{new} rows done; killing this process with SIGKILL");
-            fuse::kill();
+        if drive.row(line, &record?, &headers)? {
+            fuse.row();
         }
     }
     drive.end(line)?;
-    Ok((line, new))
+    Ok(line)
 }
 
 fn look_further(arguments: &Arguments, summary: &RunSummary) {

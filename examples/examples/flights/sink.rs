@@ -1,7 +1,7 @@
 //! A CSV file that is written durably, a batch at a time. A batch's key names the place where it stands, and the record
 //! of its preparation has the digest of its bytes: whoever comes after a crash can read back what became of it.
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, about};
 use crate::fuse::Fuse;
 use audit_runtime::Error as AuditError;
 use audit_runtime::landscape::{Delivered, InDoubt, Landscape, Node, ReadBack, SinkFailure, SinkReceipt, Token};
@@ -75,11 +75,11 @@ pub struct Facts {
 
 impl Sink {
     /// A file that goes on behind the last batch that is known to be durable; a new run begins with an empty one.
-    pub fn open(land: &Landscape, facts: Facts, arguments: &Arguments) -> io::Result<Sink> {
+    pub fn open(land: &Landscape, facts: Facts, arguments: &Arguments) -> Result<Sink, Box<dyn Error>> {
         let Facts { node, name, heading, takes } = facts;
-        let dir = &arguments.out;
-        std::fs::create_dir_all(dir)?;
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(dir.join(name))?;
+        let (dir, path) = (&arguments.out, arguments.out.join(name));
+        let options = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = options.map_err(about(&path))?;
         // The file has its name before a receipt can say that something is in it.
         File::open(dir)?.sync_all()?;
         let end = land.last_write(node).and_then(|key| place(&key)).map_or(0, |(at, bytes)| at + bytes as u64);

@@ -1,6 +1,7 @@
 //! The work itself. None of it knows of tokens or sinks: what a node does with a row is an `#[audited]` function around a
 //! plain one, so that a resumed run can find out again what it knew of a row without doing the node's work again.
 
+use crate::arguments::about;
 use crate::fault::Fault;
 use audit_runtime::{AuditDigest, audited};
 use csv::StringRecord;
@@ -55,8 +56,12 @@ impl Tables {
     }
 
     /// Reads both lists.
-    pub fn read(data: &Path) -> Result<Tables, csv::Error> {
-        Ok(Tables { airlines: table(&data.join("airlines.csv"), 1)?, planes: table(&data.join("planes.csv"), 4)? })
+    pub fn read(data: &Path) -> Result<Tables, String> {
+        let read = |name: &str, value| {
+            let path = data.join(name);
+            table(&path, value).map_err(about(&path))
+        };
+        Ok(Tables { airlines: read("airlines.csv", 1)?, planes: read("planes.csv", 4)? })
     }
 }
 

@@ -1,4 +1,6 @@
 //! One trail and one directory of output files, and what they say.
+//!
+//! `AUDIT_FLIGHTS` names a larger file of flights than January's, for [`Lab::of_the_environment`].
 
 use super::example;
 use audit_runtime::journal::Layout;
@@ -11,6 +13,7 @@ use std::process::ExitStatus;
 /// A place for one trail with its files.
 pub struct Lab {
     dir: tempfile::TempDir,
+    input: Input,
     /// The index has all that the journal has.
     caught_up: Cell<bool>,
 }
@@ -22,7 +25,40 @@ pub struct Told {
     pub text: String,
 }
 
+/// A compressed file of flights.
+#[derive(Clone)]
+pub struct Input(PathBuf);
+
+impl Input {
+    /// The month that is part of the project.
+    pub fn january() -> Input {
+        Input(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/flights-2013-01.csv.gz"))
+    }
+
+    /// The file that `AUDIT_FLIGHTS` names.
+    pub fn of_the_environment() -> Option<Input> {
+        std::env::var_os("AUDIT_FLIGHTS").map(|path| Input(path.into()))
+    }
+
+    fn records(&self) -> impl Iterator<Item = csv::StringRecord> + use<> {
+        let file = std::fs::File::open(&self.0).expect("the input is there");
+        let reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+        reader.into_records().map(|record| record.expect("a line"))
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> u64 {
+        self.records().count() as u64
+    }
+}
+
 impl Told {
+    /// Rows that the process had done when it killed itself, as it said before.
+    pub fn done(&self) -> u64 {
+        let line = self.text.lines().find(|line| line.contains("rows done;")).expect("it says how many rows are done");
+        line.split(' ').next().and_then(|count| count.parse().ok()).expect("a count")
+    }
+
     /// Places that the process has passed, as it says itself.
     pub fn places(&self) -> u64 {
         let words: Vec<&str> = self.text.split_whitespace().collect();
@@ -33,9 +69,24 @@ impl Told {
 
 const FILES: [&str; 3] = ["late.csv", "days.csv", "refused.csv"];
 
+/// What a run counts however often it was interrupted: what it began in vain is in none of these.
+const COUNTERS: [&str; 6] = [
+    "SELECT count(*) FROM rows",
+    "SELECT count(*) FROM tokens",
+    "SELECT count(*) FROM token_parents",
+    "SELECT node_id || ':' || count(*) FROM node_states WHERE token_id IS NOT NULL AND status = 'COMPLETED' GROUP BY node_id",
+    "SELECT node_id || ':' || count(*) FROM batches WHERE status = 'COMPLETED' GROUP BY node_id",
+    "SELECT status FROM runs",
+];
+
 impl Lab {
     pub fn new() -> Lab {
-        Lab { dir: tempfile::tempdir().expect("a directory"), caught_up: Cell::new(false) }
+        Lab::on(&Input::january())
+    }
+
+    pub fn on(input: &Input) -> Lab {
+        let dir = tempfile::tempdir().expect("a directory");
+        Lab { dir, input: input.clone(), caught_up: Cell::new(false) }
     }
 
     pub fn trail(&self) -> PathBuf {
@@ -46,11 +97,11 @@ impl Lab {
         self.dir.path().join("out")
     }
 
-    /// Starts the example on the first rows of January.
+    /// Starts the example on the first rows of its input.
     pub fn run(&self, rows: u64, more: &[&str]) -> Told {
         self.caught_up.set(false);
         let mut command = example("flights");
-        command.arg("--trail").arg(self.trail()).arg("--out").arg(self.out());
+        command.arg("--trail").arg(self.trail()).arg("--out").arg(self.out()).arg("--input").arg(&self.input.0);
         let output = command.args(["--rows", &rows.to_string()]).args(more).output().expect("the example starts");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         Told { ok: output.status.success(), status: output.status, text }
@@ -105,9 +156,8 @@ impl Lab {
             assert_eq!(self.column(&sql), [format!("Real({:?})", ours.len() as f64)], "{name}");
         }
         assert_eq!(self.paths(), calm.paths());
-        for table in ["rows", "tokens"] {
-            let count = format!("SELECT count(*) FROM {table}");
-            assert_eq!(self.column(&count), calm.column(&count), "{table}");
+        for counter in COUNTERS {
+            assert_eq!(self.column(counter), calm.column(counter), "{counter}");
         }
     }
 
@@ -125,7 +175,7 @@ impl Lab {
 
     /// Compares the files with what the input itself says.
     pub fn agrees_with_the_input(&self, rows: u64) {
-        let said = Said::by_the_input(rows);
+        let said = Said::by(&self.input, rows);
         let text = |name: &str| std::fs::read_to_string(self.out().join(name)).expect("the file is there");
         let late = text("late.csv");
         let delays = late.lines().skip(1).map(|line| line.rsplit(',').next().unwrap_or_default().to_owned());
@@ -161,13 +211,9 @@ struct Said {
 }
 
 impl Said {
-    fn by_the_input(rows: u64) -> Said {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/flights-2013-01.csv.gz");
-        let file = std::fs::File::open(path).expect("the input is part of the project");
-        let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    fn by(input: &Input, rows: u64) -> Said {
         let mut said = Said::default();
-        for record in reader.records().take(rows as usize) {
-            let record = record.expect("a line");
+        for record in input.records().take(rows as usize) {
             match (&record[3], record[8].parse::<i64>()) {
                 ("NA", _) => said.cancelled += 1,
                 (_, Err(_)) => said.no_arrival += 1,
