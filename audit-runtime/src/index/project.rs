@@ -317,7 +317,7 @@ fn source_at(
         Some(at) if at.offset > 0 => (at.segment, at.offset, at.seq),
         _ => (0, SEGMENT_HEADER as u64, 0),
     };
-    let mut reader = Reader::from(layout, stream, segment, offset, seq)?;
+    let mut reader = Reader::from(layout, stream, segment, offset, seq)?.following();
     if let Some((segment, offset)) = limit {
         reader.limit(segment, offset);
     }
@@ -412,7 +412,7 @@ pub(crate) fn lag(conn: &Connection, layout: &Layout) -> Result<u64, Failure> {
         }
         let (segment, offset, seq) = at.map_or((0, 0, 0), |at| (at.segment, at.offset, at.seq));
         let offset = offset.max(SEGMENT_HEADER as u64);
-        let mut reader = Reader::from(layout, stream, segment, offset, seq)?;
+        let mut reader = Reader::from(layout, stream, segment, offset, seq)?.following();
         while let Some(frame) = reader.next()? {
             bytes += frame.bytes.len() as u64;
         }

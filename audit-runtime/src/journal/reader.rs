@@ -105,6 +105,7 @@ pub struct Reader {
     at: u64,
     done: bool,
     limit: Option<(u32, u64)>,
+    following: bool,
 }
 
 impl Reader {
@@ -133,6 +134,7 @@ impl Reader {
             at: offset,
             done: false,
             limit: None,
+            following: false,
         };
         if reader.segments.contains(&segment) {
             let loaded = reader.load(segment).map_err(|cause| unreadable(stream, cause))?;
@@ -154,6 +156,14 @@ impl Reader {
     /// Ends the stream at this place, as a settlement record says; bytes behind it are ignored.
     pub fn limit(&mut self, segment: u32, offset: u64) {
         self.limit = Some((segment, offset));
+    }
+
+    /// Reads on as a stream grows: where there is no frame yet it stops, without a look at the space that its writer has
+    /// prepared behind it. How the stream ends is not found out then.
+    #[must_use]
+    pub fn following(mut self) -> Reader {
+        self.following = true;
+        self
     }
 
     /// The stream that is read.
@@ -198,17 +208,36 @@ impl Reader {
                 Sight::Frame { len, seq } if seq == self.end.records => return Ok(Some(self.advance(len))),
                 Sight::Frame { seq, .. } => Tear::Sequence { found: seq },
                 Sight::Torn(tear) => tear,
-                Sight::Nothing if self.used_from(self.at)? == 0 => {
-                    if self.next_segment()? {
-                        continue;
-                    }
-                    return Ok(None);
-                }
-                Sight::Nothing if self.was_stored_since()? => continue,
-                Sight::Nothing => Tear::Unfinished,
+                Sight::Nothing => match self.nothing()? {
+                    Turn::On => continue,
+                    Turn::Over => return Ok(None),
+                    Turn::Torn => Tear::Unfinished,
+                },
             };
             self.finish(Some(tear))?;
         }
+    }
+
+    /// No frame stands here: the segment's end, the stream's, a place where a writer is about to put one, or a tear.
+    fn nothing(&mut self) -> Result<Turn, Error> {
+        // Asked before the place is looked at again: once a later segment is in use, nothing more is stored in this one.
+        let goes_on = self.goes_on()?;
+        if self.following && !goes_on {
+            return Ok(Turn::Over);
+        }
+        if self.was_stored_since()? {
+            return Ok(Turn::On);
+        }
+        if self.used_from(self.at)? > 0 {
+            return Ok(if self.was_stored_since()? { Turn::On } else { Turn::Torn });
+        }
+        if goes_on && self.next_segment()? {
+            return Ok(Turn::On);
+        }
+        if !self.done {
+            self.finish(None)?;
+        }
+        Ok(Turn::Over)
     }
 
     /// What stands where reading has got to.
@@ -249,10 +278,6 @@ impl Reader {
     fn next_segment(&mut self) -> Result<bool, Error> {
         let number = self.end.segment + 1;
         if !self.segments.contains(&number) {
-            // A living writer may have made it since.
-            self.segments = self.layout.segments(self.stream).map_err(|cause| unreadable(self.stream, cause))?;
-        }
-        if !self.segments.contains(&number) {
             let later = self.used_behind(number);
             self.finish(later.then_some(Tear::MissingSegment(number)))?;
             return Ok(false);
@@ -273,6 +298,12 @@ impl Reader {
         Ok(false)
     }
 
+    /// Whether the stream goes on in a later segment.
+    fn goes_on(&mut self) -> Result<bool, Error> {
+        self.segments = self.layout.segments(self.stream).map_err(|cause| unreadable(self.stream, cause))?;
+        Ok(self.used_behind(self.end.segment))
+    }
+
     /// Whether a segment behind this one is in use.
     fn used_behind(&self, number: u32) -> bool {
         self.segments.iter().any(|n| *n > number && self.is_used(*n))
@@ -290,10 +321,12 @@ impl Reader {
         }
     }
 
+    /// Whether a segment's header says so; one that cannot be read may be in use.
     fn is_used(&self, number: u32) -> bool {
-        Window::open(&self.layout.segment(self.stream, number))
-            .and_then(|window| window.header())
-            .is_ok_and(|bytes| !matches!(SegmentHeader::decode(&bytes), Err(BadHeader::Unused)))
+        match Window::open(&self.layout.segment(self.stream, number)).and_then(|window| window.header()) {
+            Ok(bytes) => !matches!(SegmentHeader::decode(&bytes), Err(BadHeader::Unused)),
+            Err(cause) => cause.kind() != io::ErrorKind::NotFound,
+        }
     }
 
     /// Ends reading here and looks at what lies behind: how many bytes, and whether whole frames are among them.
@@ -329,6 +362,13 @@ fn behind(window: &mut Window, at: u64, seed: u32) -> io::Result<(u64, u64)> {
         }
     }
     Ok((torn, stray))
+}
+
+/// What comes of a place without a frame.
+enum Turn {
+    On,
+    Over,
+    Torn,
 }
 
 /// What a reader sees at its place.
@@ -473,3 +513,7 @@ impl Committed {
 fn commits(header: &Header) -> bool {
     matches!(header.kind, Kind::GroupCommitted | Kind::StreamSettled)
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

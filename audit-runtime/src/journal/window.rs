@@ -20,6 +20,8 @@ pub(super) struct Window {
     /// Where the piece begins.
     base: u64,
     piece: Vec<u8>,
+    /// From here on nothing but zeros was found.
+    empty_from: Option<u64>,
 }
 
 impl Window {
@@ -28,7 +30,7 @@ impl Window {
         let mut file = File::open(path)?;
         // By its end, not by its metadata: see what asking a file for its times costs its writer.
         let len = file.seek(SeekFrom::End(0))?;
-        Ok(Window { file: Some(file), len, base: 0, piece: Vec::new() })
+        Ok(Window { file: Some(file), len, ..Window::default() })
     }
 
     /// The bytes where a segment's header belongs; fewer where the file is shorter.
@@ -57,10 +59,14 @@ impl Window {
     /// Reads `at` again, and what follows it: a living writer may have stored it since.
     pub(super) fn forget(&mut self) {
         self.piece.clear();
+        self.empty_from = None;
     }
 
     /// Bytes from `at` up to the last one of the file that is not zero.
     pub(super) fn used_behind(&mut self, at: u64) -> io::Result<u64> {
+        if self.empty_from.is_some_and(|empty| empty <= at) {
+            return Ok(0);
+        }
         let (mut used, mut next) = (0, at);
         while next < self.len {
             self.reach(next, 1)?;
@@ -73,6 +79,7 @@ impl Window {
             }
             next += piece.len() as u64;
         }
+        self.empty_from = (used == 0).then_some(at);
         Ok(used)
     }
 
@@ -104,6 +111,8 @@ impl Window {
 
     fn read(&self, into: &mut [u8], at: u64) -> io::Result<usize> {
         let Some(file) = &self.file else { return Ok(0) };
+        #[cfg(test)]
+        tests::count(into.len());
         let mut done = 0;
         while done < into.len() {
             match file.read_at(&mut into[done..], at + done as u64) {
@@ -118,9 +127,25 @@ impl Window {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::StreamId;
+    use std::cell::Cell;
+
+    thread_local! {
+        static ASKED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count(bytes: usize) {
+        ASKED.with(|asked| asked.set(asked.get() + bytes as u64));
+    }
+
+    /// Bytes that this thread asks the file system for while it does something.
+    pub(crate) fn asked_for<R>(work: impl FnOnce() -> R) -> (R, u64) {
+        let before = ASKED.with(Cell::get);
+        let done = work();
+        (done, ASKED.with(Cell::get) - before)
+    }
 
     /// Frames of all sizes, so that some of them cross the ends of pieces, at every alignment.
     #[test]

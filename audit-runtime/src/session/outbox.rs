@@ -276,7 +276,8 @@ impl Outbox {
         let mut reader = match self.at {
             None => Reader::open(&self.layout, self.stream)?,
             Some((segment, offset, seq)) => Reader::from(&self.layout, self.stream, segment, offset, seq)?,
-        };
+        }
+        .following();
         take_spots(&mut reader, durable, &mut self.runs)?;
         let end = reader.end();
         self.at = Some((end.segment, end.offset, end.records));

@@ -67,7 +67,7 @@ impl Tail {
     pub(crate) fn poll_stream(&mut self, stream: StreamId, kinds: &[Kind], keep: usize) -> Result<Vec<Told>, Error> {
         let (segment, offset, seq) =
             self.places.get(&stream).copied().unwrap_or((0, crate::journal::frame::SEGMENT_HEADER as u64, 0));
-        let mut source = Source::new(Reader::from(&self.layout, stream, segment, offset, seq)?);
+        let mut source = Source::new(Reader::from(&self.layout, stream, segment, offset, seq)?.following());
         let mut news: VecDeque<(Counted, Option<String>)> = VecDeque::new();
         let mut latest = 0;
         while let Some(counted) = source.next()? {
