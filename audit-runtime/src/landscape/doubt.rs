@@ -55,7 +55,8 @@ impl Landscape {
     pub fn in_doubt(&self) -> Vec<InDoubt> {
         let Some(left) = &self.0.past else { return Vec::new() };
         let left = left.lock();
-        left.past.in_doubt().map(|(id, write)| InDoubt { land: self.clone(), id, write: write.clone() }).collect()
+        let doubts = left.past.in_doubt().into_iter();
+        doubts.map(|(id, write)| InDoubt { land: self.clone(), id, write: write.clone() }).collect()
     }
 
     /// Receipts of earlier processes some of whose outcomes were missing: the resume has recorded those. Artifacts and a

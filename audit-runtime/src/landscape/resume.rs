@@ -130,7 +130,7 @@ impl Landscape {
         }
     }
 
-    /// Tokens on their way that are of no single row: they came out of batches, or of merges of several rows.
+    /// Tokens on their way that are of no single row, oldest first: they came out of batches, or of merges of several rows.
     ///
     /// # Errors
     /// `AUD0716` while one of them waits for a sink write in doubt.
@@ -184,20 +184,15 @@ impl Landscape {
         left.past.last_write(&self.facts(sink).name).map(str::to_owned)
     }
 
-    /// Rows of earlier processes with tokens on their way that the source has not given again so far, in order. They go on
+    /// Rows of earlier processes with tokens on their way that the source has not given again so far, oldest first. They go on
     /// without their source where their data stands in the payload store, by [`row_stored`](Self::row_stored), or where
     /// somebody else has it, by [`row_in_flight`](Self::row_in_flight).
     #[must_use]
     pub fn rows_in_flight(&self) -> Vec<RowInFlight> {
         let Some(left) = &self.0.past else { return Vec::new() };
         let left = left.lock();
-        let mut rows: Vec<RowInFlight> = left
-            .past
-            .rows_in_flight()
-            .map(|(row, open)| RowInFlight { row, digest: open.slot.clone(), stored: open.stored })
-            .collect();
-        rows.sort_unstable_by_key(|found| found.row);
-        rows
+        let rows = left.past.rows_in_flight().into_iter();
+        rows.map(|(row, open)| RowInFlight { row, digest: open.slot.clone(), stored: open.stored }).collect()
     }
 
     /// The tokens of a row whose data was kept elsewhere.

@@ -107,5 +107,25 @@ impl Trail {
     }
 }
 
+/// In the order in which the processes of the run worked, the last one first or last: a stream's id and number say nothing of
+/// its age.
+pub(super) fn in_order(direction: Direction) -> String {
+    let way = match direction {
+        Direction::OldestFirst => "ASC",
+        Direction::LatestFirst => "DESC",
+    };
+    format!(
+        "ORDER BY coalesce((SELECT max(r.attempt) FROM resumes r
+  WHERE r.run_id = s.run_id AND r.stream = s.opened_stream AND r.seq <= s.opened_seq), 0) {way}, s.key {way}"
+    )
+}
+
+/// Which end of a story comes first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Direction {
+    OldestFirst,
+    LatestFirst,
+}
+
 /// Finds a row by stream and sequence, through the integer key.
 pub(super) const AT: &str = "WHERE s.key = ((SELECT n FROM streams WHERE stream = ?1) << 41 | ?2)";

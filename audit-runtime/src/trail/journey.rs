@@ -4,6 +4,7 @@
 use rusqlite::Row;
 use std::collections::BTreeSet;
 
+use super::entry::{Direction, in_order};
 use super::explain::Story;
 use super::open::Trail;
 use super::text;
@@ -207,9 +208,8 @@ impl Trail {
 
     fn visits(&self, run: Option<&str>, token: &str, told: &mut Vec<String>) -> Result<Vec<Json>, Error> {
         let mut facts = Vec::new();
-        let condition =
-            "WHERE s.run_id IS (SELECT run_id FROM tokens WHERE token_id = ?1) AND s.token_id = ?1 ORDER BY s.key";
-        for entry in self.entries(condition, [token])? {
+        let of_token = "WHERE s.run_id IS (SELECT run_id FROM tokens WHERE token_id = ?1) AND s.token_id = ?1";
+        for entry in self.entries(&format!("{of_token} {}", in_order(Direction::OldestFirst)), [token])? {
             let took = entry.duration_ns.map_or_else(String::new, |ns| format!(" after {}", text::duration(ns)));
             let attempt = entry.attempt.filter(|n| *n > 0).map_or_else(String::new, |n| format!(", attempt {n}"));
             let again = entry

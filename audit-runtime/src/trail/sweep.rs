@@ -1,6 +1,7 @@
 //! The sweep: every rule over every run, and everything that is open and should not be. Run-scoped throughout: one run's
 //! fault never shows up in another's answer.
 
+use super::entry::{Direction, in_order};
 use super::finding::{Finding, Weight};
 use super::invariants::{Known, invariants};
 use super::open::Trail;
@@ -109,8 +110,9 @@ impl Trail {
         if found.is_some() {
             return Ok(found);
         }
-        let of_token = "WHERE s.run_id = ?1 AND s.token_id = ?2 ORDER BY s.key DESC LIMIT 1";
-        Ok(self.entries(of_token, (run, id))?.into_iter().next().and_then(|entry| entry.place))
+        let of_token = "WHERE s.run_id = ?1 AND s.token_id = ?2";
+        let last = format!("{of_token} {} LIMIT 1", in_order(Direction::LatestFirst));
+        Ok(self.entries(&last, (run, id))?.into_iter().next().and_then(|entry| entry.place))
     }
 
     /// Entries that are open although nothing can end them any more: those of ended runs are S9's.

@@ -15,6 +15,7 @@ mod payloads;
 mod random_pipelines;
 mod resume;
 mod resume_batches;
+mod resume_order;
 mod resume_refused;
 mod resume_sinks;
 mod retention;

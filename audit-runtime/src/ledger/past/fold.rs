@@ -59,9 +59,13 @@ impl Past {
         match header.kind {
             Kind::RunStarted => {
                 self.status = Status::Running;
+                self.began.push(place);
                 self.name = body.text(Key::Name).unwrap_or_default().to_owned();
             }
-            Kind::RunResumed => (self.status, self.attempt) = (Status::Running, header.attempt),
+            Kind::RunResumed => {
+                (self.status, self.attempt) = (Status::Running, header.attempt);
+                self.began.push(place);
+            }
             Kind::RunEnded if header.attempt == self.attempt => self.status = header.status,
             Kind::GraphSealed => self.sealed(record),
             Kind::RowRead => self.row(place, record),

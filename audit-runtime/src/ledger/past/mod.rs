@@ -111,6 +111,8 @@ pub struct Past {
     pub graph: Option<Digest>,
     /// Entries that have ended, those aside whose process was lost.
     pub counts: Counts,
+    /// The records with which the run's processes began, in order.
+    began: Vec<Id>,
     nodes: Vec<(String, Option<NodeKind>)>,
     book: Book,
     live: Ids<Standing>,
@@ -140,6 +142,7 @@ impl Past {
             uncontracted: false,
             graph: None,
             counts: Counts::default(),
+            began: Vec::new(),
             nodes: Vec::new(),
             book: Book::default(),
             live: Ids::default(),
@@ -182,6 +185,12 @@ impl Past {
         for (id, standing) in self.live.iter().filter(|(_, standing)| standing.batch.is_none()) {
             self.by_row.entry(standing.row.unwrap_or(Id::NONE)).or_default().push(*id);
         }
+    }
+
+    /// Where an entity stands in the order in which the run came by it: streams have no order of their own, its processes do.
+    pub(super) fn arrival(&self, id: Id) -> (usize, Id) {
+        let began = |began: &Id| began.stream == id.stream && began.seq <= id.seq;
+        (self.began.iter().rposition(began).unwrap_or(usize::MAX), id)
     }
 
     /// Whether an entity that recovery speaks of is open here: only then its end belongs to this place of the story.
@@ -268,7 +277,7 @@ impl Past {
             return Err(write);
         }
         let mut ids = self.by_row.remove(&row).unwrap_or_default();
-        ids.sort_unstable();
+        ids.sort_unstable_by_key(|id| self.arrival(*id));
         Ok(self.take_tokens(&ids))
     }
 
@@ -283,14 +292,18 @@ impl Past {
         self.forks.get(&fork).cloned().unwrap_or_default()
     }
 
-    /// Rows with tokens on their way that the source has not given again.
-    pub fn rows_in_flight(&self) -> impl Iterator<Item = (Id, &OpenRow)> {
-        self.rows.open().filter(|(row, _)| self.by_row.contains_key(row))
+    /// Rows with tokens on their way that the source has not given again, oldest first.
+    #[must_use]
+    pub fn rows_in_flight(&self) -> Vec<(Id, &OpenRow)> {
+        let mut rows: Vec<_> = self.rows.open().filter(|(row, _)| self.by_row.contains_key(row)).collect();
+        rows.sort_unstable_by_key(|(row, _)| self.arrival(*row));
+        rows
     }
 
     /// Takes the batches of a node that have not completed, oldest first.
     pub fn take_batches(&mut self, node: u32) -> Vec<(Id, BatchPast)> {
-        let ids: Vec<Id> = self.batches.iter().filter(|(_, batch)| batch.node == node).map(|(id, _)| *id).collect();
+        let mut ids: Vec<Id> = self.batches.iter().filter(|(_, batch)| batch.node == node).map(|(id, _)| *id).collect();
+        ids.sort_unstable_by_key(|id| self.arrival(*id));
         ids.into_iter().filter_map(|id| Some((id, self.batches.remove(&id)?))).collect()
     }
 

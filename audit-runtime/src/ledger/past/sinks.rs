@@ -71,15 +71,19 @@ impl Past {
     }
 
     /// Writes whose effect may have happened, oldest first.
-    pub fn in_doubt(&self) -> impl Iterator<Item = (Id, &WritePast)> {
+    #[must_use]
+    pub fn in_doubt(&self) -> Vec<(Id, &WritePast)> {
         let doubtful = |write: &WritePast| matches!(write.stage, Stage::InDoubt | Stage::Answered);
-        self.writes.iter().filter(move |(_, write)| doubtful(write)).map(|(id, write)| (*id, write))
+        let writes = self.writes.iter().filter(|(_, write)| doubtful(write));
+        let mut doubts: Vec<_> = writes.map(|(id, write)| (*id, write)).collect();
+        doubts.sort_unstable_by_key(|(id, _)| self.arrival(*id));
+        doubts
     }
 
     /// The first write in doubt of a sink.
     #[must_use]
     pub fn doubt_at(&self, sink: &str) -> Option<Id> {
-        self.in_doubt().find(|(_, write)| write.sink == sink).map(|(id, _)| id)
+        self.in_doubt().into_iter().find(|(_, write)| write.sink == sink).map(|(id, _)| id)
     }
 
     /// A write in doubt was read back. The sink does not have it: its tokens are free again.
@@ -106,6 +110,8 @@ impl Past {
             Stage::Durable(receipt) => Some((*id, receipt)),
             Stage::Prepared | Stage::InDoubt | Stage::Answered => None,
         };
-        self.writes.iter().filter_map(receipt).collect()
+        let mut durable: Vec<_> = self.writes.iter().filter_map(receipt).collect();
+        durable.sort_unstable_by_key(|(id, _)| self.arrival(*id));
+        durable
     }
 }
