@@ -134,6 +134,9 @@ impl Landscape {
 }
 
 impl Batch {
+    /// Tokens that a batch has at most: its release and its end name all of them, each in one record.
+    pub const MOST: usize = 32_768;
+
     /// A batch in DRAFT; an adopted one comes with its age.
     fn gathered(
         land: &Landscape,
@@ -184,7 +187,8 @@ impl Batch {
     /// Takes a token in: its membership and its `buffered` outcome are one record.
     ///
     /// # Errors
-    /// `AUD0701` for a token of another run; the token comes back, and nothing is written.
+    /// `AUD0701` for a token of another run, `AUD0206` for one more than [`MOST`](Self::MOST): release the batch, and begin
+    /// another. The token comes back, and nothing is written.
     pub fn add(&mut self, token: Token) -> Result<(), Rejected<Token>> {
         let doing = Doing("adding to a batch token", token.id());
         let added = match &self.0 {
@@ -224,6 +228,9 @@ impl Gathered {
         }
         if self.land.book(doing, |book| book.standing(token.id()))?.is_none() {
             return Err(Error::new(Code::SecondOutcome, doing.to_string()));
+        }
+        if self.members.len() >= Batch::MOST {
+            return Err(Error::new(Code::RecordTooLarge, doing.to_string()).detail(full()));
         }
         let mut header = self.land.header(Kind::BatchMember, Status::Buffered);
         header.subject = self.id;
@@ -306,6 +313,10 @@ impl Gathered {
         }
         Ok(place)
     }
+}
+
+fn full() -> String {
+    format!("a batch has at most {} tokens: release it", Batch::MOST)
 }
 
 /// A release that has no end in the journal. Recovery gives it one; nobody may take it for done.

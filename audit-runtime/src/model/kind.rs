@@ -394,7 +394,8 @@ kinds! {
     StreamSettled = 3 "STREAM_SETTLED" [Stream, Records, Segment, Offset, Root, TornBytes] [StrayFrames, Observer, Reason, Count, First],
     /// A place in the code that later records of this stream name by this record's `site` number.
     Site = 4 "SITE" [Function, Module, File, Line] [Node, Column, Options, NodeKind],
-    /// Ends a group: without it none of the group's records counts.
+    /// Ends a group: without it none of the group's records counts. This version writes one group alone, recovery's, which
+    /// its `STREAM_SETTLED` ends; readers heed both.
     GroupCommitted = 5 "GROUP_COMMITTED" [First, Count] [],
     /// Records that could not be written while the policy was `degrade`.
     Gap = 6 "GAP" [Count] [Reason, Code, Sites],

@@ -2,11 +2,13 @@
 
 use super::trail::{Lab, row};
 use audit_runtime::clock::ManualClock;
-use audit_runtime::landscape::Trigger;
-use audit_runtime::model::{Key, Kind};
+use audit_runtime::landscape::{Batch, Trigger};
+use audit_runtime::model::record::MAX_RECORD;
+use audit_runtime::model::{Key, Kind, Record};
 use audit_runtime::{Builder, Code, Id, Status};
 use audit_testkit::{Effect, Fault, FaultyStorage, Operation};
 use std::io::ErrorKind;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,39 @@ fn l1_l15_l41_a_released_batch_consumes_its_members_and_mints_its_outputs() {
     assert_eq!(lab.of(Kind::BatchExecuting)[0].body.text(Key::Trigger), Some("count"));
     assert_eq!(lab.count(Kind::BatchMember), 3);
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+/// A batch that could be gathered and never released would hold its tokens for ever.
+#[test]
+fn l41_a_batch_refuses_one_token_more_than_its_release_and_its_end_can_name() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let many = NonZeroU32::new(Batch::MOST as u32 + 1).unwrap();
+    let mut tokens = row(&land, &nodes, 1).expand(many).unwrap();
+    let surplus = tokens.pop().unwrap();
+    let mut batch = land.batch(nodes.agg).unwrap();
+    for token in tokens {
+        batch.add(token).unwrap();
+    }
+    let refused = batch.add(surplus).unwrap_err();
+    assert!(refused.error.is_capacity() && refused.error.code() == Code::RecordTooLarge, "{}", refused.error);
+    assert!(refused.error.to_string().contains("release it"), "{}", refused.error);
+    assert_eq!(lab.count(Kind::BatchMember), Batch::MOST, "nothing was written for it");
+    let failed = batch.release(Trigger::Count).unwrap().fail("busy").unwrap();
+    let again = failed.retry().unwrap();
+    again.release(Trigger::Count).unwrap().complete(0, &()).unwrap();
+    refused.value.filtered().unwrap();
+    assert_eq!(run.finish().unwrap().status, Status::Completed);
+    let members = |kind| {
+        let named =
+            |record: &Record| record.body.get(Key::Parents).and_then(|list| list.as_array()).map_or(0, <[_]>::len);
+        lab.of(kind).iter().map(named).max()
+    };
+    for kind in [Kind::BatchDrafted, Kind::BatchExecuting, Kind::BatchClosed] {
+        assert_eq!(members(kind), Some(Batch::MOST), "{}", kind.name());
+    }
+    // The control: with a tenth more, none of these records would fit.
+    assert!(Batch::MOST * 11 / 10 * 30 > MAX_RECORD);
 }
 
 #[test]
