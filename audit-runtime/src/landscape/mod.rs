@@ -16,6 +16,7 @@
 //! | `doubt` | sink writes of earlier processes: finalised, or read back |
 //! | `reread` | a run's past, from the journal |
 //! | `write` | how all of these reach the recorder |
+//! | `misuse` | what is asked for by mistake, and what to do instead |
 //!
 //! ```no_run
 //! use audit_runtime::landscape::{Determinism, NodeKind};
@@ -43,6 +44,7 @@ mod doubt;
 mod graph;
 mod group;
 mod join;
+mod misuse;
 mod operation;
 mod reread;
 mod resume;
