@@ -83,7 +83,6 @@ codes! {
     MissingField = "AUD0402" Refused "a field that this status needs is missing or blank" next "give the field",
     UnknownEntity = "AUD0403" Refused "the entity is not open in this recorder" next "use the value that opening it returned",
     RunHasOpenWork = "AUD0404" Refused "the run has open work and cannot end as a success" next "end the work first, or finish the run as failed",
-    DurabilityTooLow = "AUD0405" Configuration "this record is always written to disk" next "ask for `disk` or more",
 
     // 05: digests and entries
     NotDigestible = "AUD0501" Refused "a value cannot be brought into canonical form" next "derive AuditDigest or Serialize for it, redact it, or leave it out",

@@ -1,11 +1,14 @@
 //! The format: the page, a decoder that was written from it, and the trails of released versions.
 
 mod dump;
+mod every;
 mod rich;
 mod tables;
 
 use crate::storage::{builder, scratch, tell};
+use audit_runtime::model::Kind;
 use dump::dump;
+use every::{Known, every_trail};
 use rich::rich_trail;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -69,16 +72,66 @@ fn a_strangers_decoder_reads_every_field_of_every_record() {
     }
 }
 
+/// The dumps of the trails that version 1 wrote, with their directories.
+fn frozen() -> Vec<(PathBuf, Vec<Value>)> {
+    let first = workspace("tests/formats/v1");
+    let later = std::fs::read_dir(&first).expect("frozen trails").flatten().map(|entry| entry.path());
+    let mut dirs: Vec<PathBuf> = later.filter(|path| path.join("dump.jsonl").exists()).collect();
+    dirs.sort();
+    dirs.insert(0, first);
+    let read = |dir: &PathBuf| {
+        let text = std::fs::read_to_string(dir.join("dump.jsonl")).expect("the dump");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    dirs.into_iter().map(|dir| (dir.clone(), read(&dir))).collect()
+}
+
 #[test]
-fn j11_the_trail_that_version_1_wrote_reads_as_it_did_then() {
-    let frozen = workspace("tests/formats/v1");
-    let then = std::fs::read_to_string(frozen.join("dump.jsonl")).expect("the dump");
-    let then: Vec<Value> = then.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let now = dump(&frozen.join("trail"));
-    compare(&then, &now);
-    assert!(now.iter().any(|line| line.get("spooled").is_some()));
-    assert_eq!((ending_of(&now, "settled"), ending_of(&now, "not attested")), (1, 1));
-    if let Some(theirs) = decoded(&frozen.join("trail")) {
-        compare(&then, &theirs);
+fn j11_the_trails_that_version_1_wrote_read_as_they_did_then() {
+    let frozen = frozen();
+    for (dir, then) in &frozen {
+        let now = dump(&dir.join("trail"));
+        compare(then, &now);
+        if let Some(theirs) = decoded(&dir.join("trail")) {
+            compare(then, &theirs);
+        }
+    }
+    let first = &frozen[0].1;
+    assert!(first.iter().any(|line| line.get("spooled").is_some()));
+    assert_eq!((ending_of(first, "settled"), ending_of(first, "not attested")), (1, 1));
+}
+
+#[test]
+fn j11_every_kind_of_record_is_frozen_with_every_field_that_it_may_have() {
+    let mut known = Known::default();
+    let frozen = frozen();
+    frozen.iter().for_each(|(_, dump)| known.take(dump));
+    let names: Vec<&str> = known.missing().iter().map(|kind| kind.name()).collect();
+    let cure = "cargo run -p audit-runtime --example freeze -- kinds tests/formats/v1/NEW";
+    assert_eq!(names, Vec::<&str>::new(), "new on this page of the format; run: {cure}");
+    // The control: without the last of them, kinds are missing.
+    let mut fewer = Known::default();
+    frozen[..frozen.len() - 1].iter().for_each(|(_, dump)| fewer.take(dump));
+    assert!(!fewer.missing().is_empty());
+}
+
+#[test]
+fn a_strangers_decoder_reads_every_kind_with_every_field() {
+    let dir = scratch();
+    let trail = dir.path().join("trail");
+    every_trail(&trail, Kind::ALL);
+    let ours = dump(&trail);
+    let mut known = Known::default();
+    known.take(&ours);
+    assert_eq!(known.missing(), []);
+    assert_eq!((ending_of(&ours, "closed"), ending_of(&ours, "ROOT DIFFERS")), (1, 0));
+    let idle = ours.iter().filter(|line| line.get("counts").is_some_and(|counts| counts == false)).count();
+    assert_eq!(idle, 2, "of each group the first record was never committed");
+    let Some(theirs) = decoded(&trail) else { return };
+    compare(&ours, &theirs);
+    for field in ["status", "attempt", "site", "duration_ns", "wall_ns", "parent", "body"] {
+        let mut altered = theirs.clone();
+        altered[20][field] = Value::from("another");
+        assert!(std::panic::catch_unwind(|| compare(&ours, &altered)).is_err(), "{field}");
     }
 }

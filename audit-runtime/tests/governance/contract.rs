@@ -1,5 +1,6 @@
 //! What a run declares and acknowledges, reconciled from the trail: by the process that runs and by one that only reads.
 
+use super::orders::{SECOND, contract, done, of, within};
 use super::trail::Trail;
 use audit_runtime::contract::{
     Contract, Expectation, Outcome, Report, ResultId, Standing, Subject, Verdict, standard_run,
@@ -8,24 +9,6 @@ use audit_runtime::governance::reconcile_run;
 use audit_runtime::model::{Durability, Id, Key, Kind, RunId, StreamId};
 use audit_runtime::{Code, Run};
 use std::time::Duration;
-
-const SECOND: u64 = 1_000_000_000;
-
-fn of(action: &str) -> Subject {
-    Subject::new("orders", action)
-}
-
-fn within(action: &str, secs: u64) -> Expectation {
-    Expectation::within(of(action), Duration::from_secs(secs))
-}
-
-fn contract() -> Contract {
-    Contract::draft("order").expect(within("reserve", 5)).expect(within("book", 5)).finalised_by(within("close", 9))
-}
-
-fn done() -> Outcome {
-    Outcome::Success { result: ResultId::new("r-1").expect("a result") }
-}
 
 fn begun(trail: &Trail, contract: &Contract) -> Run {
     let run = trail.recorder.begin_run("order").expect("a run");

@@ -13,6 +13,7 @@ mod kernel;
 mod live;
 mod metrics;
 mod onevalue;
+mod orders;
 mod statistics;
 mod trail;
 mod watch;

@@ -1,9 +1,10 @@
 //! Deadlines are watched while the program lives: told once, on the monotonic clock, and the watcher's own death is noticed.
 
+use super::orders::{SECOND, contract, done, of, within};
 use super::trail::Trail;
 use audit_runtime::Builder;
 use audit_runtime::clock::{Clock, ManualClock, SystemClock};
-use audit_runtime::contract::{Contract, Expectation, Outcome, ResultId, Standing, Subject};
+use audit_runtime::contract::{Contract, Outcome, Standing};
 use audit_runtime::governance::Alert;
 use audit_runtime::model::{Id, Key, Kind, RunId};
 use std::path::Path;
@@ -12,24 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const SECOND: u64 = 1_000_000_000;
 const CHILD: &str = "AUDIT_TEST_ACK_CHILD";
-
-fn of(action: &str) -> Subject {
-    Subject::new("orders", action)
-}
-
-fn within(action: &str, secs: u64) -> Expectation {
-    Expectation::within(of(action), Duration::from_secs(secs))
-}
-
-fn contract() -> Contract {
-    Contract::draft("order").expect(within("reserve", 5)).expect(within("book", 5)).finalised_by(within("close", 9))
-}
-
-fn done() -> Outcome {
-    Outcome::Success { result: ResultId::new("r-1").expect("a result") }
-}
 
 /// A trail whose clock stands still, whose watcher looks often, and what its hook was told.
 struct Watched {

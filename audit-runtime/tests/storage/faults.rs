@@ -161,7 +161,7 @@ fn g12_when_the_second_sink_fails_too_the_error_names_both() {
     let guard = recorder.enter("effect").expect("enters");
     storage.plan(Fault::from(Operation::Write, storage.count(Operation::Write) + 1, Effect::Failed(ERROR)));
     let error = guard.complete().expect_err("neither sink takes it");
-    assert!(error.is_in_doubt());
+    assert!(error.is_in_doubt() && error.code() == audit_runtime::Code::InDoubt, "{error}");
     let text = error.to_string();
     assert!(text.contains("second sink") && text.contains("stays open") && text.contains("AUD0201"), "{text}");
     assert!(recorder.health().poison.is_some());

@@ -158,6 +158,10 @@ fn d20_a_full_queue_refuses_and_drops_nothing() {
     let refused = answers.iter().filter(|answer| answer.as_ref().is_err_and(Error::is_capacity)).count();
     let kept = answers.iter().filter(|answer| answer.is_ok()).count();
     assert!(refused >= 10 && kept >= 4 && refused + kept == 40, "{refused} refused, {kept} kept");
+    let named = |answer: &Result<audit_runtime::Id, Error>| {
+        answer.as_ref().err().is_none_or(|error| error.code() == audit_runtime::Code::QueueFull)
+    };
+    assert!(answers.iter().all(named), "{answers:?}");
     assert!(recorder.health().healthy);
     recorder.close().expect("closes");
     let found = read(&trail);
