@@ -2,7 +2,8 @@
 
 use super::{Recorder, RunHandle};
 use crate::error::{Code, Error};
-use crate::model::{BodyWriter, Durability, Key, Kind, RunId};
+use crate::journal::Reader;
+use crate::model::{BodyWriter, Durability, Header, Key, Kind, RunId};
 
 impl Recorder {
     /// Takes part in a run that another process of this trail has begun, or this one: what is recorded under the handle
@@ -22,10 +23,10 @@ impl Recorder {
     /// ```
     ///
     /// # Errors
-    /// `AUD0601` for a run that the trail does not hold: nothing is written then. Refused when the record cannot be
+    /// `AUD0601` for a run that the trail does not hold, `AUD0103` when it cannot be read: nothing is written then. Refused when the record cannot be
     /// written.
     pub fn join_run(&self, run: RunId) -> Result<RunHandle, Error> {
-        if !self.0.layout.stream_dir(run.0.stream).is_dir() {
+        if !self.holds_run(run)? {
             return Err(Error::new(Code::UnknownId, format!("joining run {run}")));
         }
         self.flush_gaps();
@@ -37,5 +38,19 @@ impl Recorder {
         body.maybe(Key::Actor, self.0.actor.as_deref());
         self.point(header, &body.finish())?;
         Ok(RunHandle::of(self, run))
+    }
+
+    /// Whether the record that the run's id names has begun one.
+    fn holds_run(&self, run: RunId) -> Result<bool, Error> {
+        if !self.0.layout.stream_dir(run.0.stream).is_dir() {
+            return Ok(false);
+        }
+        let mut reader = Reader::open(&self.0.layout, run.0.stream)?.following();
+        while let Some(frame) = reader.next()? {
+            if frame.seq == run.0.seq {
+                return Ok(Header::decode(frame.bytes).is_ok_and(|header| header.kind == Kind::RunStarted));
+            }
+        }
+        Ok(false)
     }
 }
