@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Inside audit-runtime: what a module may import. The same table stands in the architecture's documents.
+/// Inside audit-runtime: what a module may import. The same table stands in `docs/modules.md`.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("error", &["model"]),
@@ -167,6 +167,60 @@ fn arrows_point_one_way() {
         .flat_map(|(file, text)| back_arrows(file, text).into_iter().chain(root_imports(file, text)))
         .collect();
     assert!(found.is_empty(), "back-arrows:\n{}", found.join("\n"));
+}
+
+/// Modules that reach themselves again along the arrows.
+fn circles(arrows: &[(&'static str, &[&'static str])]) -> Vec<&'static str> {
+    let to = |from: &str| arrows.iter().find(|(name, _)| *name == from).map_or(&[][..], |(_, to)| to);
+    let comes_back = |start: &str| {
+        let (mut seen, mut ahead) = (Vec::new(), to(start).to_vec());
+        while let Some(module) = ahead.pop() {
+            if module == start {
+                return true;
+            }
+            if !seen.contains(&module) {
+                seen.push(module);
+                ahead.extend(to(module));
+            }
+        }
+        false
+    };
+    arrows.iter().map(|(name, _)| *name).filter(|name| comes_back(name)).collect()
+}
+
+#[test]
+fn the_table_of_arrows_has_no_circle() {
+    assert_eq!(circles(ARROWS), Vec::<&str>::new());
+    let named = ARROWS.iter().flat_map(|(_, to)| *to).filter(|to| !ARROWS.iter().any(|(name, _)| name == *to));
+    assert_eq!(named.count(), 0, "every module that is named has a row");
+    let planted: &[(&str, &[&str])] = &[("model", &[]), ("index", &["model", "trail"]), ("trail", &["index"])];
+    assert_eq!(circles(planted), ["index", "trail"]);
+}
+
+/// Rows of the page's table that differ from ours, and rows of ours that it lacks.
+fn rows_that_differ(page: &str) -> Vec<String> {
+    let rows: Vec<(String, String)> = page
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.strip_prefix("| `")?.split('|').map(str::trim).collect();
+            Some((cells.first()?.trim_end_matches('`').to_owned(), (*cells.get(2)?).to_owned()))
+        })
+        .collect();
+    let ours = |(name, to): &(&str, &[&str])| {
+        let to = if to.is_empty() { "–".to_owned() } else { to.join(", ") };
+        ((*name).to_owned(), to)
+    };
+    let ours: Vec<(String, String)> = ARROWS.iter().map(ours).collect();
+    let stray = rows.iter().filter(|row| !ours.contains(row));
+    stray.chain(ours.iter().filter(|row| !rows.contains(row))).map(|(name, to)| format!("{name}: {to}")).collect()
+}
+
+#[test]
+fn the_page_of_modules_has_the_same_table() {
+    let page = fs::read_to_string(root().join("docs/modules.md")).expect("the page");
+    assert_eq!(rows_that_differ(&page), Vec::<String>::new());
+    let altered = page.replace("| model, error, clock, seeded |", "| model, error, clock, trail, seeded |");
+    assert_eq!(rows_that_differ(&altered).len(), 2);
 }
 
 #[test]

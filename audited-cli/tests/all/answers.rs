@@ -61,12 +61,20 @@ fn q8_text_and_json_tell_the_same_counts() {
     assert!(text.contains("COMPLETED_WITH_FAILURES"), "{text}");
 }
 
+/// No line is broken by a terminal of 80 columns.
+#[track_caller]
+fn fits_80_columns(text: &str) {
+    let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(long.is_empty() && text.lines().count() > 3, "{long:#?} in {text}");
+}
+
 #[test]
 fn a_failed_entry_is_explained_like_an_answer() {
     let dir = tempfile::tempdir().expect("a directory");
     let run = format!("{:#}", story(dir.path()));
     let failed = first_id(&audited(dir.path(), &["show", &run, "--json"]).json()["items"], "FAILED");
     let said = audited(dir.path(), &["explain", &failed]);
+    fits_80_columns(&said.out);
     let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in ["entry of `parse` at", "support.rs:", "`story`", "FAILED", "the row has no carrier", "args sha256:"] {
         assert!(words.contains(part), "{part} in {words}");
@@ -88,6 +96,7 @@ fn q3_an_abandoned_entry_is_explained_as_an_unknown_outcome() {
     let run = runs["items"][0]["id"].as_str().expect("an id").to_owned();
     let lost = first_id(&audited(dir.path(), &["show", &run, "--json"]).json()["items"], "ABANDONED");
     let said = audited(dir.path(), &["explain", &lost]);
+    fits_80_columns(&said.out);
     let words = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("ABANDONED, outcome unknown"), "{words}");
     assert!(words.contains("observed that 2"), "who and when: {words}");
