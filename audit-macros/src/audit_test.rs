@@ -109,3 +109,52 @@ fn check(function: &ItemFn) -> syn::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use quote::quote;
+
+    fn told(options: &str, item: proc_macro2::TokenStream) -> String {
+        let options = options.parse().expect("tokens");
+        expand(options, item).to_string()
+    }
+
+    #[test]
+    fn each_mistake_is_told_and_the_function_stays() {
+        let one = quote!(
+            fn scenario(lab: Lab) {}
+        );
+        let none = quote!(
+            fn scenario() {}
+        );
+        let generic = quote!(
+            fn scenario<T>(lab: T) {}
+        );
+        for (options, item, cure) in [
+            ("matrx", &one, "one of `matrix`, `crash`, `store`, `images`"),
+            ("crash, depth = 3", &one, "1 is the default"),
+            ("matrix, budget = \"soon\"", &one, "write \\\"5s\\\" or \\\"500ms\\\""),
+            ("matrix", &none, "a test in a lab takes the lab"),
+            ("matrix", &generic, "a test has no generics"),
+        ] {
+            let said = told(options, item.clone());
+            assert!(said.contains("compile_error") && said.contains(cure), "{options}: {said}");
+            assert!(said.contains("fn scenario"), "{options}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_runs() {
+        let item = quote!(
+            async fn scenario(lab: Lab) {}
+        );
+        let said = told("matrix, crash, depth = 2, threads = 3, budget = \"500ms\"", item);
+        for part in
+            [". matrix ()", ". crash ()", ". depth (2)", ". threads (3)", "from_millis (500u64)", "Matrix :: new"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert!(!said.contains("compile_error") && !said.contains(". store ()"), "{said}");
+    }
+}

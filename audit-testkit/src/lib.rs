@@ -8,9 +8,11 @@
 //! | `lab` | one test's own trail, clock, plan and threads |
 //! | `matrix` | a scenario, once for every fault at every moment: in process, killed, on a sick store, after a power cut |
 //! | `story` | the trail read back from disk, and what a test says of it |
+//! | `snapshot` | that story as a text to compare, without ids and times |
 //! | `coverage` | which failure paths a run has seen, a line each |
+//! | `ui` | what must not compile, a file each |
 //!
-//! All but the first two need the feature `lab`.
+//! `ui` needs the feature of its name; all others but the first two need the feature `lab`.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +28,11 @@ pub mod lab;
 #[cfg(feature = "lab")]
 pub mod matrix;
 #[cfg(feature = "lab")]
+pub mod snapshot;
+#[cfg(feature = "lab")]
 pub mod story;
+#[cfg(feature = "ui")]
+pub mod ui;
 
 pub use contracts::assert_contracts_covered;
 pub use storage::{Effect, Fault, FaultyFiles, FaultyStorage, Operation, PayloadStep, Unsynced};
@@ -45,3 +51,5 @@ pub use lab::{Hold, Lab};
 pub use matrix::{Matrix, Report, Told};
 #[cfg(feature = "lab")]
 pub use story::{Entries, Entry, Story};
+#[cfg(feature = "ui")]
+pub use ui::compile_fail;

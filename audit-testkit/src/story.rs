@@ -4,7 +4,7 @@ use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::model::{Exit, Id, Key, Kind, Record, Status, StreamId};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One node state.
 #[derive(Clone, Debug)]
@@ -17,6 +17,10 @@ pub struct Entry {
     pub node: String,
     /// What it happened in.
     pub parent: Id,
+    /// It may outlive its parent.
+    pub detached: bool,
+    /// Which visit of a token at its node this is, from 0.
+    pub attempt: u32,
     /// Every terminal, with its place; a sound trail has one.
     pub ends: Vec<(Id, Record)>,
 }
@@ -60,8 +64,12 @@ impl fmt::Display for Entry {
 pub struct Story {
     /// Node states by place.
     pub entries: BTreeMap<Id, Entry>,
+    /// Every other record that tells something of the program, in order: runs, rows, outcomes, calls, acknowledgements.
+    pub points: Vec<(Id, Record)>,
     /// One line for each record, in order: what a failure prints last.
     pub lines: Vec<String>,
+    /// Where it was read.
+    pub(crate) place: PathBuf,
 }
 
 impl Story {
@@ -71,7 +79,7 @@ impl Story {
     /// When a stream cannot be read.
     pub fn read(trail: &Path) -> Result<Story, audit_runtime::Error> {
         let layout = Layout::at(trail);
-        let mut story = Story::default();
+        let mut story = Story { place: trail.to_owned(), ..Story::default() };
         let mut sites: HashMap<(StreamId, u32), (String, String)> = HashMap::new();
         let mut ends: Vec<(Id, Record)> = Vec::new();
         for stream in layout.streams()? {
@@ -89,11 +97,14 @@ impl Story {
                 story.lines.push(line(id, &record, &node));
                 match header.kind {
                     Kind::StateOpened => {
-                        let entry = Entry { id, site, node, parent: header.parent, ends: Vec::new() };
+                        let (parent, attempt) = (header.parent, header.attempt);
+                        let detached = record.body.is(Key::Detached);
+                        let entry = Entry { id, site, node, parent, detached, attempt, ends: Vec::new() };
                         story.entries.insert(id, entry);
                     }
                     Kind::StateClosed => ends.push((id, record)),
-                    _ => {}
+                    Kind::Site | Kind::StreamOpened | Kind::StreamClosed | Kind::GroupCommitted => {}
+                    _ => story.points.push((id, record)),
                 }
             }
         }
@@ -114,13 +125,33 @@ impl Story {
     /// Node and end of each entry, sorted: what two runs of one scenario have in common.
     #[must_use]
     pub fn shape(&self) -> Vec<String> {
+        self.shape_where(|_| true)
+    }
+
+    /// The same of one process.
+    pub(crate) fn shape_of(&self, stream: StreamId) -> Vec<String> {
+        self.shape_where(|entry| entry.id.stream == stream)
+    }
+
+    fn shape_where(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
         let end = |entry: &Entry| {
             let ends: Vec<&str> = entry.ends.iter().map(|(_, end)| end.header.exit.name()).collect();
             format!("{} {}", entry.node, ends.join("+"))
         };
-        let mut shape: Vec<String> = self.entries.values().map(end).collect();
+        let mut shape: Vec<String> = self.entries.values().filter(|entry| wanted(entry)).map(end).collect();
         shape.sort();
         shape
+    }
+
+    /// A text stands nowhere in the trail's files: no record, no spool and no payload holds it as it is.
+    ///
+    /// # Panics
+    /// With the file that holds it (I11).
+    #[track_caller]
+    pub fn keeps_secret(&self, text: &str) {
+        if let Some(file) = holds(&self.place, text.as_bytes()) {
+            panic!("I11 `{text}` stands in {}", file.display());
+        }
     }
 
     /// The last lines.
@@ -128,6 +159,18 @@ impl Story {
     pub fn last(&self, n: usize) -> &[String] {
         &self.lines[self.lines.len().saturating_sub(n)..]
     }
+}
+
+/// The first file below a directory that holds these bytes.
+fn holds(dir: &Path, bytes: &[u8]) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).find_map(|path| {
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        let found = std::fs::read(&path).is_ok_and(|all| all.windows(bytes.len().max(1)).any(|piece| piece == bytes));
+        found.then_some(path)
+    })
 }
 
 fn line(id: Id, record: &Record, node: &str) -> String {

@@ -4,9 +4,10 @@ use super::end::End;
 use super::entry::Entry;
 use super::inputs::Inputs;
 use crate::context;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::fault::{self, Answer, Hit, Phase};
 use crate::model::Id;
+use crate::seeded;
 use crate::site::{OnFailure, Site};
 
 /// One call under audit, from its acknowledged opening to its terminal. Dropped while it is open, its body unwound.
@@ -103,6 +104,7 @@ impl<R> Audit<R> {
             end.doom();
         }
         match self.entry.end(end) {
+            Ok(()) if seeded::is("value_replaced") => (self.refuse)(Error::new(Code::Injected, "by a planted bug")),
             Ok(()) => out,
             Err(error) => (self.refuse)(error),
         }

@@ -40,6 +40,10 @@ pin_project! {
     impl<F: Future, H> PinnedDrop for Audited<F, H> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
+            if seeded::is("parent_ends_first") {
+                let site = this.state.site;
+                drop(std::mem::replace(this.state, State { site, stage: Stage::Done }));
+            }
             this.state.abandon(this.body);
         }
     }
@@ -381,6 +385,9 @@ impl Drop for State {
         let (live, end) = match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Opening(live) => (live, End::cancelled("dropped before the body was entered")),
             Stage::Running(live) if live.polled || seeded::is("cancel_told_as_panic") => (live, End::panicked()),
+            Stage::Running(live) if seeded::is("panic_told_by_the_thread") && std::thread::panicking() => {
+                (live, End::panicked())
+            }
             Stage::Running(live) => (live, End::cancelled("dropped")),
             Stage::Unpolled(_) | Stage::Closing(..) | Stage::Refused(_) | Stage::Off | Stage::Done | Stage::Held => {
                 return;

@@ -16,6 +16,7 @@ use crate::model::digest::{Digest, Slot};
 use crate::model::graph::NodeKind;
 use crate::model::lifecycle::Entity;
 use crate::model::{BodyWriter, Durability, Id, Key, Kind, Outcome, Status};
+use crate::seeded;
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
@@ -279,8 +280,14 @@ impl Write {
 
     fn receipt(mut self: Box<Self>) -> Result<SinkReceipt, Error> {
         self.answer(Status::Returned, None)?;
+        let mut early = Vec::new();
+        if seeded::is("completed_before_the_receipt") {
+            early = self.complete()?;
+        }
         let mut header = self.land.header(Kind::SinkReceipt, Status::Finalized);
-        header.durability = self.land.0.recorder.durability(None, Durability::Disk);
+        if !seeded::is("receipt_before_sync") {
+            header.durability = self.land.0.recorder.durability(None, Durability::Disk);
+        }
         header.subject = self.id;
         let mut body = BodyWriter::new();
         body.text(Key::Sink, &self.land.facts(self.sink).name)
@@ -288,12 +295,18 @@ impl Write {
             .slot(Key::Content, &Slot::Digest(self.content.clone()))
             .value(Key::States, &ids(self.states.iter().copied()));
         let id = self.land.point(header, &body.finish())?;
-        let output = Slot::Digest(self.content.clone());
+        if seeded::is("checkpoint_before_outcomes") {
+            Delivered { land: self.land.clone(), receipt: id, tokens: 0 }.checkpoint("too early")?;
+        }
         let producer = self.states.first().copied().unwrap_or(Id::NONE);
-        let visits = std::mem::take(&mut self.visits);
-        let tokens: Result<Vec<_>, _> = visits.into_iter().map(|visit| visit.completed(&output, None)).collect();
+        early.extend(self.complete()?);
         let (land, key, content) = (self.land.clone(), std::mem::take(&mut self.key), self.content.clone());
-        Ok(SinkReceipt { land, sink: self.sink, id, key, content, producer, tokens: tokens? })
+        Ok(SinkReceipt { land, sink: self.sink, id, key, content, producer, tokens: early })
+    }
+
+    fn complete(&mut self) -> Result<Vec<Token>, Error> {
+        let output = Slot::Digest(self.content.clone());
+        std::mem::take(&mut self.visits).into_iter().map(|visit| visit.completed(&output, None)).collect()
     }
 }
 

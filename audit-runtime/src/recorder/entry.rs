@@ -156,6 +156,9 @@ impl Recorder {
         if self.is_closing() {
             return Err(Error::new(Code::Closed, "opening a node state"));
         }
+        if seeded::is("refuses_behind_a_recovery") && self.has_settled_streams() {
+            return Err(Error::new(Code::Closed, "opening a node state"));
+        }
         self.flush_gaps();
         let site = match open.site {
             Some(site) => self.site_number(site)?,
@@ -177,7 +180,7 @@ impl Recorder {
             if open.unattributed {
                 body.yes(Key::Unattributed);
             }
-            if open.detached {
+            if open.detached && !seeded::is("detached_unmarked") {
                 body.yes(Key::Detached);
             }
             for (key, id) in [(Key::Token, open.token), (Key::Resume, open.resume)] {
@@ -220,6 +223,9 @@ impl Recorder {
         header.exit = close.exit;
         header.run = opened.run;
         header.subject = opened.id;
+        if seeded::is("terminal_of_nobody") {
+            header.subject.seq += 1_000;
+        }
         header.parent = opened.parent;
         header.attempt = opened.attempt;
         header.site = opened.site;
@@ -260,7 +266,18 @@ impl Recorder {
         if doomed {
             return Err(Error::new(Code::Injected, "appending a terminal"));
         }
+        if seeded::is("terminal_written_twice") {
+            drop(self.append(header, body, Purpose::Point)?);
+        }
         self.append(header, body, Purpose::Terminal)
+    }
+
+    /// For a planted bug: whether an earlier process of this trail was recovered.
+    fn has_settled_streams(&self) -> bool {
+        let layout = &self.0.layout;
+        let settled =
+            |stream| std::fs::read_to_string(layout.ended(stream)).is_ok_and(|how| how.starts_with("settled"));
+        layout.streams().unwrap_or_default().into_iter().any(settled)
     }
 
     /// As [`close_state`](Self::close_state) for guards that are dropped: never waits. The terminal is appended for the
@@ -319,6 +336,9 @@ impl Recorder {
     /// The expectations of an annotated call. Its body does not run when they cannot be declared: the opening, which stands
     /// already, is withdrawn by a terminal that says so.
     fn expect_beside(&self, opened: &Opened, site: &'static Site) -> Result<Vec<Beside>, Error> {
+        if seeded::is("expectation_forgotten") {
+            return Ok(Vec::new());
+        }
         let place = Place { run: opened.run, parent: opened.id, site: opened.site };
         self.append_expected(place, site.options.expects, &line_of(site.file, site.line)).inspect_err(|_| {
             let close = CloseState {
@@ -343,9 +363,12 @@ impl Recorder {
                 let result = named.or_else(|| ResultId::new(format!("{:#}", opened.id)));
                 result.map(|result| Outcome::Success { result })
             }
+            _ if seeded::is("failure_acknowledged_as_success") => {
+                ResultId::new(format!("{:#}", opened.id)).map(|result| Outcome::Success { result })
+            }
             _ => Some(Outcome::Failure { error: close.error.unwrap_or("it did not return").to_owned() }),
         };
-        let Some(outcome) = outcome else { return Ok(Vec::new()) };
+        let Some(outcome) = outcome.filter(|_| !seeded::is("acknowledgement_forgotten")) else { return Ok(Vec::new()) };
         let place = Place { run: opened.run, parent: opened.id, site: opened.site };
         self.append_acknowledged(place, site.options.acknowledges, &outcome, &line_of(site.file, site.line))
     }
@@ -397,7 +420,9 @@ impl Recorder {
                 Error::caused_by(Code::InDoubt, what, failure).detail(detail)
             }
         };
-        self.0.journal.set_poison(error.clone());
+        if !seeded::is("poison_forgotten") {
+            self.0.journal.set_poison(error.clone());
+        }
         error
     }
 

@@ -13,6 +13,7 @@ use crate::journal::layout::mark_ended;
 use crate::journal::owner::{Lock, head};
 use crate::journal::{End, Layout, Purpose, Reader, Tear};
 use crate::ledger::SeqMap;
+use crate::model::digest::Slot;
 use crate::model::lifecycle::{self, By, Entity};
 use crate::model::record::{Header, Invalid, flag};
 use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, Record, Status, StreamId};
@@ -272,6 +273,16 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
     }
     let mut first = None;
     let mut open = scan.left_open(stream);
+    if seeded::is("recovery_marks_first") {
+        drop(mark_ended(layout, stream, SETTLED));
+    }
+    if seeded::is("recovery_cuts_the_old_stream") {
+        let old = std::fs::File::options().write(true).open(layout.segment(stream, scan.end.segment));
+        drop(old.and_then(|old| old.set_len(scan.end.offset - 64)));
+    }
+    if seeded::is("recovery_forgets_runs") {
+        open.retain(|(_, _, close, _)| *close != Kind::RunEnded);
+    }
     if seeded::is("recovery_leaves_the_innermost") && open.len() > 1 {
         open.remove(0);
     }
@@ -282,6 +293,9 @@ fn settle(recorder: &Recorder, stream: StreamId, scan: &Scan, may_mark: bool) ->
         let seq = match spooled.remove(&id).filter(|r| may(entity, opened.status, r.header.status)) {
             Some(terminal) => {
                 report.placed += 1;
+                if seeded::is("spool_placed_twice") {
+                    abandon(recorder, id, close, opened, &reason, &observer)?;
+                }
                 place(recorder, &terminal)?
             }
             // A batch in DRAFT outlives its process: whoever resumes the run goes on with it.
@@ -353,7 +367,12 @@ fn abandon(
     header.parent = opened.parent;
     header.attempt = opened.attempt;
     let mut body = BodyWriter::new();
-    body.text(Key::AbandonReason, reason).text(Key::Observer, observer);
+    if seeded::is("recovery_invents_success") {
+        (header.status, header.exit) = (Status::Completed, Exit::Returned);
+        body.slot(Key::Output, &Slot::NOT_REQUESTED);
+    } else {
+        body.text(Key::AbandonReason, reason).text(Key::Observer, observer);
+    }
     drop(recorder.append(&mut header, &body.finish(), Purpose::Point)?);
     Ok(header.seq)
 }

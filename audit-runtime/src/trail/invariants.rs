@@ -3,11 +3,11 @@
 //!
 //! | rule | says |
 //! |---|---|
-//! | `I1` | what was opened has exactly one terminal, unless its process lives |
+//! | `I1` | what was opened has exactly one terminal, unless its process lives; a token has one terminal outcome |
 //! | `I2` | no terminal without an opening |
-//! | `I3` | a terminal stands behind its opening, by sequence and by the monotonic clock |
+//! | `I3` | a terminal stands behind its opening, by sequence and by the monotonic clock; a sink state is completed behind its receipt, a checkpoint stands behind the outcomes of its receipt |
 //! | `I5` | a parent exists and was open when its child began; the child ends before it, unless detached |
-//! | `I6` | what was acknowledged is there, byte for byte |
+//! | `I6` | what was acknowledged is there, byte for byte; what counts from the device alone was kept there |
 //! | `I8` | roots, groups and checksums fit: the findings of `verify` |
 //!
 //! `I4` (the end fits the fault) and `I7` (recovery changes nothing the second time) need to know what was done to the
@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::finding::{Finding, Weight};
+use super::orders::Orders;
 use super::verify::verify;
 use crate::error::Error;
 use crate::journal::{Committed, Layout, Reader, owner};
@@ -86,6 +87,7 @@ pub struct Census {
     /// What is not as it must be.
     pub findings: Vec<Finding>,
     records: HashMap<StreamId, u64>,
+    orders: Orders,
 }
 
 impl Census {
@@ -141,6 +143,7 @@ pub fn invariants(layout: &Layout, known: &Known) -> Result<Census, Error> {
 impl Census {
     fn take(&mut self, id: Id, record: &Record, terminals: &mut Vec<(Id, Header)>) {
         let header = record.header;
+        self.orders.take(id, record);
         match header.kind {
             Kind::StateOpened | Kind::RunStarted | Kind::ActionPending | Kind::CallOpened | Kind::OperationOpened => {
                 let detached = record.body.is(Key::Detached);
@@ -189,6 +192,8 @@ impl Census {
                 wrong.push(("I5", *id, message));
             }
         }
+        let mut orders = std::mem::take(&mut self.orders);
+        wrong.extend(orders.judge(|state| Some(self.openings.get(&state)?.terminals.first()?.by)));
         for (rule, id, message) in wrong {
             self.bad(rule, id, message);
         }

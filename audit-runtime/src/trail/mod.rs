@@ -18,6 +18,7 @@
 //! | `doctor` | whether the parts are in order |
 //! | `finding` | what is not as it should be |
 //! | `invariants` | what must hold of every trail: exactly one terminal, parents, order, what was acknowledged |
+//! | `orders` | what must stand behind what in a pipeline; part of `invariants` |
 //! | `verify` | frames, sequence, tree, lifecycle: the journal alone |
 //! | `run_steps` | the life of runs across the streams of their processes |
 //! | `lean` | the load check without an allocation |
@@ -34,6 +35,7 @@ mod journey;
 mod lean;
 mod levels;
 mod open;
+mod orders;
 mod overdue;
 mod payloads;
 mod rules;

@@ -221,7 +221,7 @@ impl Lab {
         seen.iter()
             .map(|orphan| {
                 format!(
-                    "{} ran on {} in no lab: start threads with `lab.thread`, tasks inside `lab.block_on`, and carry contexts with `audit_context()`",
+                    "I10 {} ran on {} in no lab: start threads with `lab.thread`, tasks inside `lab.block_on`, and carry contexts with `audit_context()`",
                     site_name(orphan.site),
                     thread(&orphan.thread)
                 )

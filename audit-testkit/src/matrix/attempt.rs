@@ -4,7 +4,7 @@ use super::build::Matrix;
 use super::judge;
 use super::record::{Recorded, cases};
 use super::report::{Outcome, Report};
-use crate::case::{Case, Kinds};
+use crate::case::{Case, Kind, Kinds};
 use crate::coverage;
 use crate::lab::{Lab, Setup, fast_dir};
 use std::time::Instant;
@@ -30,7 +30,7 @@ pub(crate) fn spread(n: usize) -> impl Iterator<Item = usize> {
     (0..n).map(move |i| (i * stride) % n)
 }
 
-pub(crate) fn one(matrix: &Matrix, case: &Case, _: &Recorded) -> Outcome {
+pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome {
     let home = match fast_dir() {
         Ok(home) => home,
         Err(error) => return Outcome::broken(format!("making a directory: {error}")),
@@ -49,6 +49,9 @@ pub(crate) fn one(matrix: &Matrix, case: &Case, _: &Recorded) -> Outcome {
         coverage::exits(&matrix.title(), &checked.story, Some((case, Some(fired))));
     }
     checked.broke.extend(judge::own_check(matrix, case, &checked.story));
+    if case.kind == Kind::FailedClose && checked.broke.is_empty() {
+        checked.broke.extend(judge::again(matrix, home.path(), &recorded.shape));
+    }
     Outcome { fired: !fired.is_empty(), broke: checked.broke, last: checked.story.last(12).to_vec() }
 }
 

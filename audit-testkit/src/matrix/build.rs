@@ -177,6 +177,7 @@ impl Matrix {
         self.check_names();
         let started = Instant::now();
         let recorded = record::twice(&self).unwrap_or_else(|why| panic!("{}: {why}", self.title()));
+        self.check_sites(&recorded);
         let mut report = Report::new(self.title(), &recorded);
         if let Some(case) = replayed() {
             eprintln!("{}: replaying {case}", self.title());
@@ -185,8 +186,15 @@ impl Matrix {
             let until = self.budget.map(|budget| started + budget);
             attempt::all(&self, &recorded, until, &mut report);
             kill::all(&self, &recorded, until, &mut report);
-            store::all(&self, until, &mut report);
+            store::all(&self, &recorded, until, &mut report);
             images::all(&self, until, &mut report);
+            let ran = report.fired + report.inert;
+            assert!(
+                ran > 0 || self.kinds == Kinds::NONE,
+                "{}: no fault was put anywhere ({} planned): kinds, sites, phases and budget leave nothing to test",
+                self.title(),
+                report.planned
+            );
         }
         report.last_clean = record::once_more(&self, &recorded);
         report.took = started.elapsed();
@@ -198,7 +206,7 @@ impl Matrix {
         report.planned += 1;
         let outcome = match case.kind {
             Kind::Kill => kill::one(self, case),
-            kind if Kinds::STORE.has(kind) => store::one(self, case),
+            kind if Kinds::STORE.has(kind) => store::one(self, case, recorded),
             kind if Kinds::IMAGES.has(kind) => return images::again(self, case, report),
             _ => attempt::one(self, case, recorded),
         };
@@ -228,13 +236,30 @@ impl Matrix {
         }
     }
 
-    /// Whether faults are asked for at this site.
-    pub(super) fn wants(&self, site: &str) -> bool {
-        let fits = |pattern: &String| match pattern.strip_suffix("**") {
+    /// A pattern that fits nothing that the scenario reaches would be a test of nothing.
+    fn check_sites(&self, recorded: &record::Recorded) {
+        let reached = recorded.names();
+        for pattern in &self.sites {
+            let fits = reached.iter().any(|site| Matrix::fits(pattern, site));
+            assert!(
+                fits,
+                "{}: the scenario reaches no site that fits `{pattern}`; it reaches {}",
+                self.title(),
+                reached.join(", ")
+            );
+        }
+    }
+
+    fn fits(pattern: &str, site: &str) -> bool {
+        match pattern.strip_suffix("**") {
             Some(prefix) => site.starts_with(prefix) || site.contains(&format!("::{prefix}")),
             None => resolve(pattern).is_ok_and(|name| name == site),
-        };
-        self.sites.is_empty() || self.sites.iter().any(fits)
+        }
+    }
+
+    /// Whether faults are asked for at this site.
+    pub(super) fn wants(&self, site: &str) -> bool {
+        self.sites.is_empty() || self.sites.iter().any(|pattern| Matrix::fits(pattern, site))
     }
 
     pub(super) fn wants_phase(&self, phase: Phase) -> bool {
@@ -245,5 +270,9 @@ impl Matrix {
 /// The one case that a person asks for by `AUDIT_CASE`.
 fn replayed() -> Option<Case> {
     let text = std::env::var("AUDIT_CASE").ok()?;
-    Some(Case::parse(&text).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}")))
+    let case = Case::parse(&text).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}"));
+    if case.place.contains("::") {
+        resolve(&case.place).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}"));
+    }
+    Some(case)
 }

@@ -3,9 +3,10 @@
 //! second time changes nothing.
 
 use super::build::Matrix;
+use super::pledges;
 use super::scenario::Came;
 use crate::case::{Case, Kind};
-use crate::lab::{Fired, Lab, Seen, plain, site_name};
+use crate::lab::{Fired, Lab, Seen, Setup, plain, site_name};
 use crate::story::{Entry, Story};
 use audit_runtime::Exit;
 use audit_runtime::fault::Phase;
@@ -37,6 +38,7 @@ pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Check
     let mut checked = trail_of(&trail, acknowledged, left);
     checked.broke.splice(0..0, broke);
     checked.broke.extend(bodies(seen, &checked.story));
+    checked.broke.extend(pledges::kept(seen, &checked.story));
     checked
 }
 
@@ -50,7 +52,7 @@ pub(crate) fn trail_of(trail: &Path, acknowledged: Vec<Acknowledged>, recover: b
             Some(census.endings())
         }
         Err(error) => {
-            checked.broke.push(format!("the trail cannot be read: {error}"));
+            checked.broke.push(format!("I8 the trail cannot be read: {error}"));
             None
         }
     };
@@ -90,6 +92,44 @@ fn bodies(seen: &[Seen], story: &Story) -> Vec<String> {
         !own && !matches!(site.options.on_failure, OnFailure::Degrade)
     });
     bare.map(|seen| format!("I5 the body of {} ran without an opening of its own", site_name(seen.hit.site))).collect()
+}
+
+/// What is said of a scenario that fails although nothing was done to it. Where the trail says that every call gave its
+/// value, the audit itself has put something else in its place (I12).
+pub(crate) fn unfaithful(error: &str, story: &Story) -> String {
+    let all_returned = story.entries.values().all(|entry| entry.exit() == Some(Exit::Returned));
+    match all_returned && !story.entries.is_empty() {
+        true => format!(
+            "I12 every call returned its value, says the trail, and the scenario fails without any fault: {error}"
+        ),
+        false => format!("the scenario fails without any fault: {error}"),
+    }
+}
+
+/// The same scenario on the same trail, once nothing fails any more: it does what it did without a fault (I13).
+pub(crate) fn again(matrix: &Matrix, home: &Path, clean: &[String]) -> Option<String> {
+    let says =
+        |why: String| Some(format!("I13 behind the fault the scenario does not succeed on the same trail: {why}"));
+    let setup = Setup { dir: Some(home.to_owned()), ..matrix.setup() };
+    let lab = match Lab::open(setup) {
+        Ok(lab) => lab,
+        Err(why) => return says(why),
+    };
+    let came = matrix.scenario.play(&lab);
+    let left = lab.close();
+    let story = match Story::read(lab.path()) {
+        Ok(story) => story,
+        Err(error) => return says(error.to_string()),
+    };
+    let shape = story.shape_of(lab.recorder().stream());
+    match came {
+        Came::Back(None) if left => says("it leaves entries open".to_owned()),
+        Came::Back(None) if shape != clean => says(format!("it ended as {shape:?}, not as {clean:?}")),
+        Came::Back(None) => None,
+        Came::Back(Some(error)) => says(error),
+        Came::Panicked(text) => says(text),
+        Came::Struck | Came::Cut => says("the audit refuses".to_owned()),
+    }
 }
 
 /// Whether the end in the trail fits the fault (I4).

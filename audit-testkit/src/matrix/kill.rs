@@ -12,6 +12,7 @@ use crate::coverage;
 use crate::lab::{ACKNOWLEDGED, STRUCK, Told, fast_dir};
 use crate::storage::FaultyStorage;
 use audit_runtime::Id;
+use audit_runtime::fault::Phase;
 use audit_runtime::trail::Acknowledged;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -244,8 +245,13 @@ impl Lane {
 /// Whether the entry that the kill struck has the end that fits.
 fn end_of(case: &Case, struck: Option<&str>, checked: &Checked) -> Option<String> {
     let (phase, state) = (case.moment()?, Id::parse(struck?)?);
-    let entry = checked.story.entries.get(&state).filter(|entry| entry.site == case.place)?;
-    judge::end_fits(entry, phase, Kind::Kill)
+    let Some(entry) = checked.story.entries.get(&state) else {
+        // At these moments the state is the site's own, and its opening has been acknowledged.
+        let own =
+            matches!(phase, Phase::AfterBegin | Phase::BeforeComplete | Phase::AfterComplete) && state != Id::NONE;
+        return own.then(|| format!("I5 {} had begun when it was killed, and has no opening", case.place));
+    };
+    judge::end_fits(entry, phase, Kind::Kill).filter(|_| entry.site == case.place)
 }
 
 /// What a child wrote, its last lines.

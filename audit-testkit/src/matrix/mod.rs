@@ -12,6 +12,7 @@
 //! | `record` | the clean runs and the cases that follow from them |
 //! | `attempt` | one case in this process |
 //! | `judge` | what a trail must look like behind a fault |
+//! | `pledges` | what annotated calls expect and acknowledge, against what the trail holds |
 //! | `kill` | cases that end a child process, and recoveries that are killed as well |
 //! | `mortal` | the child's side of it, and a storage that ends the process |
 //! | `store` | cases on a sick storage |
@@ -24,6 +25,7 @@ mod images;
 mod judge;
 mod kill;
 mod mortal;
+mod pledges;
 mod record;
 mod report;
 mod scenario;

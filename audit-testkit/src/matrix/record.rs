@@ -28,11 +28,11 @@ impl Recorded {
     }
 
     /// The audited functions that were reached.
-    pub(crate) fn sites(&self) -> usize {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.seen.iter().map(|seen| site_name(seen.hit.site)).collect();
         names.sort();
         names.dedup();
-        names.len()
+        names
     }
 
     /// Moments that a fault can be put at.
@@ -50,7 +50,7 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
     let checked = judge::closed(lab, &came, &seen, true);
     match came {
         Came::Back(None) => {}
-        Came::Back(Some(error)) => return Err(format!("the scenario fails without any fault: {error}")),
+        Came::Back(Some(error)) => return Err(judge::unfaithful(&error, &checked.story)),
         Came::Panicked(text) => return Err(format!("the scenario panics without any fault: {text}")),
         Came::Struck | Came::Cut => return Err("the audit refused without any fault".to_owned()),
     }

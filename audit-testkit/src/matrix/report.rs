@@ -75,7 +75,7 @@ impl Report {
         let mut mute: Vec<String> = mute.map(|seen| format!("{}:{}", seen.hit.site.file, seen.hit.line())).collect();
         mute.sort();
         mute.dedup();
-        Report { test, sites: recorded.sites(), moments: recorded.moments(), blind, mute, ..Report::default() }
+        Report { test, sites: recorded.names().len(), moments: recorded.moments(), blind, mute, ..Report::default() }
     }
 
     /// Takes what one case came to.

@@ -3,12 +3,15 @@
 
 use super::build::Matrix;
 use super::judge;
+use super::record::Recorded;
 use super::report::{Outcome, Report};
 use crate::case::{Case, Kind, Kinds};
 use crate::coverage;
 use crate::lab::{Lab, Setup, fast_dir};
-use crate::storage::{Effect, Fault, FaultyStorage, Operation};
+use crate::storage::{Effect, Fault, FaultyStorage, Operation, Unsynced};
+use audit_runtime::Durability;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +28,7 @@ const OPERATIONS: &[(Operation, &str)] = &[
 ];
 
 /// Every operation, every way, every N.
-pub(crate) fn all(matrix: &Matrix, until: Option<Instant>, report: &mut Report) {
+pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, report: &mut Report) {
     if !matrix.kinds.has_any(Kinds::STORE) {
         return;
     }
@@ -41,7 +44,7 @@ pub(crate) fn all(matrix: &Matrix, until: Option<Instant>, report: &mut Report) 
                     break;
                 }
                 let case = Case { place: "store".into(), nth, phase: (*text).into(), kind: *kind };
-                let outcome = one(matrix, &case);
+                let outcome = one(matrix, &case, recorded);
                 if !outcome.fired {
                     break;
                 }
@@ -70,7 +73,7 @@ fn fault(case: &Case) -> Option<Fault> {
     })
 }
 
-pub(crate) fn one(matrix: &Matrix, case: &Case) -> Outcome {
+pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome {
     let Some(fault) = fault(case) else { return Outcome::broken(format!("{case} names no operation of a store")) };
     let home = match fast_dir() {
         Ok(home) => home,
@@ -86,9 +89,13 @@ pub(crate) fn one(matrix: &Matrix, case: &Case) -> Outcome {
         }
         Ok(lab) => {
             let came = matrix.scenario.play(&lab);
-            storage.mend();
             let seen = lab.script().seen();
-            judge::closed(lab, &came, &seen, false)
+            // Behind a sync that failed the device holds less than the kernel shows.
+            let cut = (case.phase == "sync").then(|| after_a_power_cut(&lab, &storage, home.path()));
+            storage.mend();
+            let mut checked = judge::closed(lab, &came, &seen, false);
+            checked.broke.extend(cut.into_iter().flatten());
+            checked
         }
     };
     let fired = storage.fired() > 0;
@@ -98,5 +105,20 @@ pub(crate) fn one(matrix: &Matrix, case: &Case) -> Outcome {
     }
     let mut broke = checked.broke;
     broke.extend(judge::own_check(matrix, case, &checked.story));
+    if fired && broke.is_empty() && case.kind != Kind::Slow {
+        broke.extend(judge::again(matrix, home.path(), &recorded.shape));
+    }
     Outcome { fired, broke, last: checked.story.last(12).to_vec() }
+}
+
+/// What of all that was acknowledged as being on the device is not there.
+fn after_a_power_cut(lab: &Lab, storage: &FaultyStorage, home: &Path) -> Vec<String> {
+    let durable = lab.told().acks().into_iter().filter(|ack| ack.durability >= Durability::Disk);
+    let acknowledged = durable.map(|ack| ack.record).collect();
+    let into = home.join("cut");
+    if let Err(error) = storage.image(lab.path(), &into, Unsynced::Nothing) {
+        return vec![format!("taking an image: {error}")];
+    }
+    let checked = judge::trail_of(&into, acknowledged, true);
+    checked.broke.into_iter().map(|broke| format!("{broke} (had the power failed then)")).collect()
 }

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod work;
+
 use audit_runtime::{InAuditContext, audited};
 use std::fmt;
 use std::time::Duration;
@@ -13,6 +15,8 @@ pub enum Fault {
     Amount(std::num::ParseIntError),
     /// The other side is gone.
     Gone,
+    /// Nobody has this address.
+    Nobody(String),
     /// The audit refused.
     Audit(audit_runtime::Error),
 }
@@ -21,6 +25,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Amount(cause) => write!(f, "no amount: {cause}"),
+            Fault::Nobody(address) => write!(f, "nobody has the address {address}"),
             Fault::Gone => f.write_str("the other side is gone"),
             Fault::Audit(cause) => cause.fmt(f),
         }

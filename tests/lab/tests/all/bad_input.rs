@@ -4,6 +4,8 @@ use audit_testkit::{Kind, Kinds, Lab, Matrix, Phase};
 use lab_tests::{order, parse};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::time::Duration;
 
 fn said(work: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(work)).expect_err("it must not pass");
@@ -74,4 +76,43 @@ fn a_scenario_that_does_not_tolerate_a_fault_is_told_so() {
         .expect("no child");
     assert!(report.failures.iter().all(|failure| failure.broke[0].contains("does not tolerate the fault")), "{report}");
     assert!(!report.failures.is_empty());
+}
+
+#[test]
+fn a_choice_that_leaves_nothing_to_test_does_not_pass() {
+    let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).sites("billing::**").kinds(Kinds::PANIC).run());
+    assert!(text.contains("reaches no site that fits `billing::**`; it reaches lab_tests::parse"), "{text}");
+    // It is linked in, and the scenario does not call it.
+    let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).sites("charge").kinds(Kinds::PANIC).run());
+    assert!(text.contains("no site that fits `charge`"), "{text}");
+    let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::CANCEL).run());
+    assert!(text.contains("no fault was put anywhere (0 planned)"), "a sync call cannot be dropped: {text}");
+    let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::PANIC).budget(Duration::ZERO).run());
+    assert!(text.contains("no fault was put anywhere (") && text.contains("budget"), "{text}");
+}
+
+#[test]
+fn a_replay_of_a_case_that_cannot_be_says_so() {
+    let own = std::env::current_exe().expect("this test's own path");
+    let replay = |case: &str| {
+        let mut command = Command::new(&own);
+        command.args(["matrix::t16_a_sync_scenario_survives_everything", "--exact", "--nocapture"]);
+        let output = command.env("AUDIT_CASE", case).output().expect("it starts");
+        assert!(!output.status.success(), "{case}");
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    };
+    let text = replay("v1;lab_tests::prase#1;after-begin;panic");
+    assert!(text.contains("no audited site is called `lab_tests::prase`; near names: lab_tests::parse"), "{text}");
+    let text = replay("v1;lab_tests::parse#1;after-begin;pain");
+    assert!(text.contains("kinds are panic, error"), "{text}");
+    let text = replay("v1;lab_tests::parse#99;after-begin;panic");
+    assert!(text.contains("INERT"), "{text}");
+}
+
+#[test]
+fn a_scenario_that_panics_or_fails_by_itself_is_told_so() {
+    let text = said(|| Matrix::of_sync(|_lab| parse("x").map(drop)).kinds(Kinds::PANIC).run());
+    assert!(text.contains("fails without any fault") && !text.contains("I12"), "{text}");
+    let text = said(|| Matrix::of_sync(|_lab| assert!(parse("x").is_ok(), "no number")).kinds(Kinds::PANIC).run());
+    assert!(text.contains("panics without any fault: no number"), "{text}");
 }

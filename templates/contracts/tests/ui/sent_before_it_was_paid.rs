@@ -1,0 +1,5 @@
+use contracts_template::send;
+
+fn main() {
+    drop(send(7));
+}
