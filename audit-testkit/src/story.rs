@@ -1,5 +1,6 @@
 //! The trail read back from disk, and what a test says of it: `lab.trail().of("charge").one().completed()`.
 
+use crate::coverage;
 use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::model::{Exit, Id, Key, Kind, Record, Status, StreamId};
 use std::collections::{BTreeMap, HashMap};
@@ -332,6 +333,9 @@ impl<'a> Entries<'a> {
         let wrong = self.found.iter().find(|entry| !entry.exit().is_some_and(|exit| exits.contains(&exit)));
         if let Some(entry) = wrong {
             panic!("{entry} should have {how}\n{}", self.told());
+        }
+        for (entry, exit) in self.found.iter().filter_map(|entry| Some((entry, entry.exit()?))) {
+            coverage::asserted(entry, exit);
         }
         self
     }

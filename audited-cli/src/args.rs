@@ -168,6 +168,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         check: Option<PathBuf>,
     },
+    /// Which failure paths of which function the tests have seen, merged over all test programs (exit code 1 when a case
+    /// failed, a floor is missed, an excuse has expired or the base is fallen below)
+    ///
+    /// The testkit writes what it sees below the target directory; no trail is needed.
+    ///
+    /// Example: audited coverage --html target/failure-paths.html
+    Coverage(Coverage),
     /// The index: a SQLite projection of the journal
     ///
     /// Example: audited index rebuild
@@ -201,6 +208,35 @@ pub(crate) enum HoldCommand {
     ///
     /// Example: audited hold list
     List,
+}
+
+/// What `audited coverage` reads and writes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Coverage {
+    /// Directories with `.jsonl` files, or such files [default: $AUDIT_COVERAGE, else audit-coverage in the target directory]
+    #[arg(value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Floors and excuses [default: ./audit-coverage.toml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gate: Option<PathBuf>,
+    /// What was reached before; it may not be fallen below [default: what the gate file says]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
+    /// Write the base file instead of comparing with it
+    #[arg(long)]
+    pub(crate) write_base: bool,
+    /// Write one self-contained page with a heat map
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// The day on which excuses are judged [default: today, UTC]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(crate) today: Option<String>,
+    /// Columns of the table; from 110 on it says where a site stands [default: $COLUMNS, else 80]
+    #[arg(long, value_name = "N")]
+    pub(crate) width: Option<usize>,
 }
 
 /// Who, and why.
@@ -249,6 +285,7 @@ impl Command {
             Command::Hold { command: HoldCommand::Remove { .. } } => "hold remove",
             Command::Hold { command: HoldCommand::List } => "hold list",
             Command::Surface { .. } => "surface",
+            Command::Coverage(_) => "coverage",
             Command::Index { command: IndexCommand::Rebuild } => "index rebuild",
             Command::Index { command: IndexCommand::Dump { .. } } => "index dump",
         }
@@ -260,6 +297,10 @@ fn kind(name: &str) -> Result<audit_runtime::model::Kind, String> {
         let names: Vec<&str> = audit_runtime::model::Kind::ALL.iter().map(|kind| kind.name()).collect();
         format!("event types are {}", names.join(", "))
     })
+}
+
+fn day(text: &str) -> Result<String, String> {
+    if crate::coverage::is_day(text) { Ok(text.to_owned()) } else { Err("a day is written 2027-06-30".to_owned()) }
 }
 
 /// `90d`, `12h`, `30m`, `45s`.

@@ -15,6 +15,7 @@ use audit_runtime::{Builder, Error, Recorder, RunId};
 
 use crate::answer::{Answer, exit, exit_of, failure_json};
 use crate::args::{Cli, Command, HoldCommand, IndexCommand};
+use crate::covered::{self, Mistakes};
 use crate::out::Out;
 use crate::print;
 use crate::progress::Progress;
@@ -44,6 +45,13 @@ pub(crate) fn run(cli: &Cli) -> u8 {
             drop(writeln!(io::stderr(), "audited: the sources cannot be read: {error}"));
             exit::CANNOT_OPEN
         }
+        Err(Stopped::Untested(mistakes)) => {
+            if cli.json {
+                drop(out.raw(&mistakes.json(name, &shown).to_string()));
+            }
+            mistakes.texts.iter().for_each(|text| drop(writeln!(io::stderr(), "audited: {text}")));
+            mistakes.code
+        }
         Err(Stopped::Error(error)) => {
             if cli.json {
                 // The exit code tells the rest when nobody reads stdout any more.
@@ -61,12 +69,14 @@ pub(crate) fn run(cli: &Cli) -> u8 {
 }
 
 /// Why a command stopped early.
-enum Stopped {
+pub(crate) enum Stopped {
     /// Whoever read our output went away.
     Quietly,
     Error(Error),
     /// Sources or a lock file that cannot be read.
     Unreadable(io::Error),
+    /// There is no coverage to speak of, or the gate file is no gate.
+    Untested(Mistakes),
 }
 
 impl From<io::Error> for Stopped {
@@ -137,6 +147,7 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             let paths = if paths.is_empty() { &here[..] } else { paths };
             print::surface(&Surface::read(paths).map_err(Stopped::Unreadable)?, check.as_deref())?
         }
+        Command::Coverage(asked) => covered::coverage(asked)?,
         Command::Verify => {
             let mut progress = Progress::new("verified");
             print::verify(&trail::verify(&Layout::at(path), &mut |n| progress.seen(n))?)

@@ -5,17 +5,21 @@
 //! |---|---|
 //! | `args` | what can be typed |
 //! | `ask` | each command's question to the runtime |
+//! | `covered` | the question that asks test runs instead |
 //! | `answer` | items, findings and the exit code |
 //! | `out` | stdout: colour, width, broken pipes |
 //! | `progress` | a line on stderr for work over a second |
 //! | `print` | answers as text |
 //! | `surface` | reads sources for `audited surface` |
+//! | `coverage` | merges what test runs left for `audited coverage` |
 
 #![forbid(unsafe_code)]
 
 mod answer;
 mod args;
 mod ask;
+mod coverage;
+mod covered;
 mod out;
 mod print;
 mod progress;

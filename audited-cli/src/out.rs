@@ -36,6 +36,11 @@ impl Page {
         self.lines.push(pieces.into());
     }
 
+    /// A line of any number of pieces.
+    pub(crate) fn spans(&mut self, pieces: Vec<(Tone, String)>) {
+        self.lines.push(pieces);
+    }
+
     /// An empty line.
     pub(crate) fn gap(&mut self) {
         self.lines.push(Vec::new());

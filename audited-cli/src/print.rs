@@ -1,11 +1,13 @@
 //! Answers as text, at 80 columns.
 
+mod coverage;
 mod lists;
 mod reconcile;
 mod retention;
 mod run;
 mod surface;
 
+pub(crate) use coverage::{Shown, coverage, html, junit};
 pub(crate) use lists::{doctor, explain, rebuilt, record, runs, stats, sweep, verify};
 pub(crate) use reconcile::{metrics, reconcile};
 pub(crate) use retention::{held, holds, purge};

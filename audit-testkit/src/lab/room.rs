@@ -1,6 +1,7 @@
 //! The lab itself: opened in a fresh directory, closed and checked when its test ends.
 
 use crate::case::{Case, Kind, near, phase_text};
+use crate::coverage;
 use crate::lab::script::{Hold, INJECTED, OnHit, Script, site_name};
 use crate::lab::told::Told;
 use crate::story::Story;
@@ -251,6 +252,9 @@ impl Lab {
         match invariants(&Layout::at(&self.0.trail), &known) {
             Ok(census) => broken.extend(census.findings.iter().map(ToString::to_string)),
             Err(error) => broken.push(error.to_string()),
+        }
+        if let Ok(story) = Story::read(&self.0.trail) {
+            coverage::lab(&coverage::this_test(), &self.0.script.seen(), &story, &self.0.script.fired());
         }
         assert!(broken.is_empty(), "the lab's trail is not sound:\n  {}", broken.join("\n  "));
     }

@@ -158,7 +158,7 @@ impl Matrix {
     /// When a case broke a promise or did not fire, when the scenario does not repeat or reaches no site, when a name is
     /// not known. The text says which, and how to replay it.
     pub fn run(self) {
-        if let Some(report) = self.try_run() {
+        if let Some(report) = self.reported(true) {
             println!("{report}");
             assert!(report.is_sound(), "{report}");
         }
@@ -170,6 +170,10 @@ impl Matrix {
     /// When there is nothing to report on: the scenario fails by itself, does not repeat or reaches no site.
     #[must_use]
     pub fn try_run(self) -> Option<Report> {
+        self.reported(false)
+    }
+
+    fn reported(self, is_kept: bool) -> Option<Report> {
         if mortal::is_child() {
             mortal::live(&self);
             return None;
@@ -178,7 +182,7 @@ impl Matrix {
         let started = Instant::now();
         let recorded = record::twice(&self).unwrap_or_else(|why| panic!("{}: {why}", self.title()));
         self.check_sites(&recorded);
-        let mut report = Report::new(self.title(), &recorded);
+        let mut report = Report { is_kept, ..Report::new(self.title(), &recorded) };
         if let Some(case) = replayed() {
             eprintln!("{}: replaying {case}", self.title());
             self.one(&case, &recorded, &mut report);

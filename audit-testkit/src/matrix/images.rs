@@ -5,6 +5,7 @@ use super::build::Matrix;
 use super::judge::trail_of;
 use super::report::{Outcome, Report};
 use crate::case::{Case, Kind, Kinds, phase_text};
+use crate::coverage;
 use crate::lab::{Lab, Seen, Setup, fast_dir, site_name};
 use crate::storage::{FaultyStorage, Unsynced};
 use audit_runtime::Durability;
@@ -65,6 +66,7 @@ fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dy
         }
         let checked = trail_of(&image.trail, image.acknowledged, true);
         let last = checked.story.last(12).to_vec();
+        coverage::exits(&matrix.title(), &checked.story, Some((&image.case, None)));
         report.take(&image.case, Outcome { fired: true, broke: checked.broke, last });
         drop(fs::remove_dir_all(&image.trail));
     }

@@ -6,6 +6,7 @@ use super::build::Matrix;
 use super::pledges;
 use super::scenario::Came;
 use crate::case::{Case, Kind};
+use crate::coverage;
 use crate::lab::{Fired, Lab, Seen, Setup, plain, site_name};
 use crate::story::{Entry, Story};
 use audit_runtime::Exit;
@@ -180,7 +181,7 @@ pub(crate) fn end_fits(entry: &Entry, phase: Phase, kind: Kind) -> Option<String
 /// The test's own check.
 pub(crate) fn own_check(matrix: &Matrix, case: &Case, story: &Story) -> Option<String> {
     let check = matrix.check.as_ref()?;
-    let payload = catch_unwind(AssertUnwindSafe(|| check(case, story))).err()?;
+    let payload = coverage::judging(case.kind, || catch_unwind(AssertUnwindSafe(|| check(case, story)))).err()?;
     let text = payload.downcast_ref::<String>().cloned();
     let text = text.or_else(|| payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned()));
     Some(format!("the test's own check: {}", text.unwrap_or_default()))

@@ -5,7 +5,7 @@ use super::judge;
 use super::scenario::Came;
 use crate::case::{Case, Kind, Kinds, phase_text};
 use crate::coverage;
-use crate::lab::{Lab, Seen, Setup, fast_dir, site_name};
+use crate::lab::{Fired, Lab, Seen, Setup, fast_dir, site_name};
 use crate::story::Story;
 use audit_runtime::fault::Phase;
 use std::collections::BTreeMap;
@@ -15,6 +15,8 @@ pub(crate) struct Recorded {
     pub(crate) seen: Vec<Seen>,
     pub(crate) polls: u32,
     pub(crate) shape: Vec<String>,
+    /// Faults that the scenario asked for by itself.
+    fired: Vec<Fired>,
 }
 
 impl Recorded {
@@ -46,7 +48,7 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
     let setup = Setup { dir: Some(home.path().to_owned()), ..matrix.setup() };
     let lab = Lab::open(setup)?;
     let came = matrix.scenario.play(&lab);
-    let (seen, polls) = (lab.script().seen(), lab.script().polls());
+    let (seen, polls, fired) = (lab.script().seen(), lab.script().polls(), lab.script().fired());
     let checked = judge::closed(lab, &came, &seen, true);
     match came {
         Came::Back(None) => {}
@@ -58,7 +60,7 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
         return Err(format!("promises are broken without any fault:\n  {}", checked.broke.join("\n  ")));
     }
     let shape = checked.story.shape();
-    Ok((Recorded { seen, polls, shape }, checked.story))
+    Ok((Recorded { seen, polls, shape, fired }, checked.story))
 }
 
 /// Two clean runs that must be equal.
@@ -84,10 +86,7 @@ pub(crate) fn twice(matrix: &Matrix) -> Result<Recorded, String> {
     if first.moments() == 0 && matrix.kinds != Kinds::NONE {
         return Err("the scenario reached no audited site: nothing would be tested".to_owned());
     }
-    if matrix.kinds != Kinds::NONE {
-        coverage::moments(&first.seen);
-        coverage::exits(&matrix.title(), &story, None);
-    }
+    coverage::lab(&matrix.title(), &first.seen, &story, &first.fired);
     Ok(first)
 }
 

@@ -2,6 +2,7 @@
 
 use super::record::Recorded;
 use crate::case::Case;
+use crate::coverage;
 use audit_runtime::fault::Phase;
 use std::fmt;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub struct Report {
     pub mute: Vec<String>,
     /// How long it took.
     pub took: Duration,
+    /// Failures are part of the failure-path coverage: nobody takes this report in hand.
+    pub(crate) is_kept: bool,
 }
 
 impl Report {
@@ -81,6 +84,7 @@ impl Report {
     /// Takes what one case came to.
     pub(crate) fn take(&mut self, case: &Case, outcome: Outcome) {
         let Outcome { fired, mut broke, last } = outcome;
+        coverage::case(&self.test, case, fired);
         if fired {
             self.fired += 1;
         } else {
@@ -88,6 +92,9 @@ impl Report {
             broke.insert(0, "INERT: the fault was planned and never happened".to_owned());
         }
         if !broke.is_empty() {
+            if self.is_kept {
+                coverage::failed(&self.test, case, &broke, &self.replay(case));
+            }
             self.failures.push(Failure { case: case.clone(), broke, last });
         }
     }

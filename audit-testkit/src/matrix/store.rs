@@ -100,7 +100,6 @@ pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome 
     };
     let fired = storage.fired() > 0;
     if fired {
-        coverage::case(&matrix.title(), case, true);
         coverage::exits(&matrix.title(), &checked.story, Some((case, None)));
     }
     let mut broke = checked.broke;

@@ -5,6 +5,7 @@
 //! | `support` | trails to ask, and the program to ask them with |
 //! | `answers` | what each command tells, as text and as JSON, with its exit code |
 //! | `contracts` | an acknowledgement that is deleted is missed, with its place |
+//! | `coverage` | what test runs left: merged, judged against a gate and a base, told in four forms |
 //! | `governed` | decisions, actions and settings |
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
@@ -14,6 +15,7 @@
 
 mod answers;
 mod contracts;
+mod coverage;
 mod governed;
 mod index;
 mod integrity;

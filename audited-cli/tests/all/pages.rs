@@ -54,6 +54,7 @@ fn every_command_is_described() {
         "doctor",
         "purge",
         "surface",
+        "coverage",
         "index rebuild",
         "index dump",
     ];

@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+mod programs;
 pub mod work;
+
+pub use programs::{audited, sibling};
 
 use audit_runtime::{InAuditContext, audited};
 use std::fmt;
