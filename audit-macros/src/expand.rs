@@ -261,11 +261,15 @@ impl Context<'_> {
                 let (judge, refuse, moved) =
                     (self.judge(Some(&output)), self.refuse(Some(&output)), moved(TokenStream::new()));
                 quote_spanned! {here=>
-                    let mut __audit = #p::Audit::<#output>::at(&__AUDITED, #refuse);
-                    match __audit.open(#given) {
+                    let __refuse = #refuse;
+                    let __asks = #p::asks(&__AUDITED);
+                    let mut __audit = #p::Audit::<#output>::new();
+                    match if __asks { __audit.open(&__AUDITED, #given, __refuse) } else { #p::Ok(()) } {
                         #p::Ok(()) => {
                             let __out = __audit.body(move || #moved);
-                            __audit.leave(__out, #judge)
+                            let __out = __audit.leave(__asks, &__AUDITED, __out, #judge, __refuse);
+                            #p::forget(__audit);
+                            __out
                         }
                         #p::Err(__refused) => __refused,
                     }
@@ -274,11 +278,12 @@ impl Context<'_> {
             Plan::Never => {
                 let moved = moved(TokenStream::new());
                 quote_spanned! {here=>
-                    let mut __audit = #p::Audit::<#p::Never>::at(&__AUDITED, #p::refuse_by_panic);
-                    match __audit.open(#given) {
+                    let __asks = #p::asks(&__AUDITED);
+                    let mut __audit = #p::Audit::<#p::Never>::new();
+                    match if __asks { __audit.open(&__AUDITED, #given, #p::refuse_by_panic) } else { #p::Ok(()) } {
                         #p::Ok(()) => {
                             let __out = __audit.body(move || #moved);
-                            match __audit.leave(__out, #p::returned) {}
+                            match __audit.leave(__asks, &__AUDITED, __out, #p::returned, #p::refuse_by_panic) {}
                         }
                         #p::Err(__refused) => match __refused {},
                     }
@@ -290,11 +295,15 @@ impl Context<'_> {
                 let mut group = Group::new(proc_macro2::Delimiter::Brace, statements.clone());
                 group.set_span(body.span());
                 quote_spanned! {here=>
-                    let mut __audit = #p::Audit::<#output>::at(&__AUDITED, #refuse);
-                    match __audit.open_in_place(#given) {
+                    let __refuse = #refuse;
+                    let __asks = #p::asks(&__AUDITED);
+                    let mut __audit = #p::Audit::<#output>::new();
+                    match if __asks { __audit.open_in_place(&__AUDITED, #given, __refuse) } else { #p::Ok(()) } {
                         #p::Ok(()) => {
                             let __out #ascribed = #group;
-                            __audit.leave(__out, #judge)
+                            let __out = __audit.leave(__asks, &__AUDITED, __out, #judge, __refuse);
+                            #p::forget(__audit);
+                            __out
                         }
                         #p::Err(__refused) => __refused,
                     }

@@ -75,12 +75,13 @@ fn expansions_are_what_was_reviewed() {
     }
 }
 
-/// The thin expansion: without options it adds fewer than 700 characters to a function.
+/// The thin expansion: without options it adds fewer than 800 characters to a function, a tenth of them the question whether there is
+/// anything to ask, which stands in the open so that the compiler runs the unasked way straight through.
 #[test]
 fn a_plain_expansion_is_thin() {
     let source = "fn import(rows: u32) -> Result<u32, Failure> { Ok(rows) }";
     let output = block::audited(proc_macro2::TokenStream::new(), source.parse().expect("tokens")).to_string();
     let dense: String = output.split_whitespace().collect();
     let written: String = source.split_whitespace().collect();
-    assert!(dense.len() - written.len() < 700, "{} characters: {dense}", dense.len() - written.len());
+    assert!(dense.len() - written.len() < 800, "{} characters: {dense}", dense.len() - written.len());
 }

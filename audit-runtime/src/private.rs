@@ -11,6 +11,7 @@ use std::fmt::Display;
 
 pub use std::boxed::Box;
 pub use std::convert::From;
+pub use std::mem::forget;
 pub use std::option::Option::{self, None, Some};
 pub use std::primitive::str;
 pub use std::result::Result::{self, Err, Ok};
@@ -19,7 +20,7 @@ pub use crate::contract::{Contract, NamesResult, ResultId, Term};
 pub use crate::error::Error;
 pub use crate::evidence::Evidence;
 pub use crate::governance::{ActionError, Authorization, Deed, Done, Executor, Limits, Profile, Ruling, recorder};
-pub use crate::guard::call::Audit;
+pub use crate::guard::call::{Audit, asks};
 pub use crate::guard::end::End;
 pub use crate::guard::future::{future, made};
 pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};

@@ -1,7 +1,8 @@
 //! A site: the place in the code that declares a node. One static a site; everything in it is data. Sites register at
 //! link time, so the catalogue knows them before any of them ran.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use crate::contract::Term;
 use crate::model::Durability;
@@ -116,7 +117,18 @@ pub struct Site {
     pub(crate) cache: AtomicU64,
     /// It was entered while no recorder was there.
     pub(crate) missed: AtomicBool,
+    /// What entering it takes.
+    gate: AtomicU8,
 }
+
+/// Nobody knows yet whether the catalogue holds the site.
+const NEW: u8 = 0;
+/// The catalogue holds it, so that whoever needs it finds it.
+const LISTED: u8 = 1;
+/// It was entered and counted, and there never was a recorder: entering it again needs no questions.
+const PASSING: u8 = 2;
+/// There is, or was, a recorder: every entry asks for it.
+const ASKING: u8 = 3;
 
 impl Site {
     /// A site as expansions declare it.
@@ -130,8 +142,27 @@ impl Site {
     ) -> Site {
         let (file, line, column) = place;
         let (node, kind) = (options.node, options.kind);
-        let (cache, missed) = (AtomicU64::new(0), AtomicBool::new(false));
-        Site { function, module, file, line, column, node, kind, form, options, cache, missed }
+        let (cache, missed, gate) = (AtomicU64::new(0), AtomicBool::new(false), AtomicU8::new(NEW));
+        Site { function, module, file, line, column, node, kind, form, options, cache, missed, gate }
+    }
+
+    /// Whether an entry may pass without asking any further: there never was a recorder, and an entry was told of before.
+    /// It is read at every entry, so it is one load of what lies beside the code that enters.
+    #[inline]
+    pub(crate) fn is_passing(&self) -> bool {
+        self.gate.load(Ordering::Relaxed) == PASSING
+    }
+
+    /// From now on entries pass. Only a site that the catalogue holds can: [`ask_everywhere`] must find it again.
+    pub(crate) fn let_pass(&self) {
+        static LIST: Once = Once::new();
+        LIST.call_once(|| {
+            for site in sites() {
+                let _known = site.gate.compare_exchange(NEW, LISTED, Ordering::SeqCst, Ordering::SeqCst);
+            }
+        });
+        // Behind `ask_everywhere` this fails, before it this is overwritten.
+        let _asking = self.gate.compare_exchange(LISTED, PASSING, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// The node's name: the given one, else `module::function`.
@@ -168,6 +199,23 @@ pub enum Registered {
 }
 
 inventory::collect!(Registered);
+
+fn sites() -> impl Iterator<Item = &'static Site> {
+    inventory::iter::<Registered>.into_iter().filter_map(|registered| match registered {
+        Registered::Site(site) => Some(*site),
+        Registered::LeftOut(_) | Registered::Contract(_) | Registered::ByHand(_) => None,
+    })
+}
+
+/// A recorder is there: no entry passes any more without asking.
+pub(crate) fn ask_everywhere() {
+    sites().for_each(|site| site.gate.store(ASKING, Ordering::SeqCst));
+}
+
+/// Sites that were entered without a recorder since the last call.
+pub(crate) fn take_missed() -> impl Iterator<Item = &'static Site> {
+    sites().filter(|site| site.missed.swap(false, Ordering::Relaxed))
+}
 
 /// A contract that is declared in code.
 #[derive(Debug)]

@@ -36,18 +36,26 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
             }
         },
     );
+    let __refuse = ::audit_runtime::__private::refuse_by_panic;
+    let __asks = ::audit_runtime::__private::asks(&__AUDITED);
     let mut __audit = ::audit_runtime::__private::Audit::<
         Result<Receipt, Failure>,
-    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
-    match __audit.open(__inputs) {
+    >::new();
+    match if __asks {
+        __audit.open(&__AUDITED, __inputs, __refuse)
+    } else {
+        ::audit_runtime::__private::Ok(())
+    } {
         ::audit_runtime::__private::Ok(()) => {
             let __out = __audit
                 .body(move || {
                     let _ = (&nth, &order, &run);
                     order.settle()
                 });
-            __audit
+            let __out = __audit
                 .leave(
+                    __asks,
+                    &__AUDITED,
                     __out,
                     |__out, __end| {
                         ::audit_runtime::__private::judge_type!(__out __end);
@@ -85,7 +93,10 @@ fn settle(run: &Run, order: Order, nth: u32) -> Result<Receipt, Failure> {
                             }
                         }
                     },
-                )
+                    __refuse,
+                );
+            ::audit_runtime::__private::forget(__audit);
+            __out
         }
         ::audit_runtime::__private::Err(__refused) => __refused,
     }

@@ -1,9 +1,13 @@
 fn import(this: &mut Import, (first, _): (u32, u32)) -> &mut u32 {
     ::audit_runtime::__private::site!(__AUDITED Sync "import" 0u32 0u32 { text : "" });
-    let mut __audit = ::audit_runtime::__private::Audit::<
-        &mut u32,
-    >::at(&__AUDITED, ::audit_runtime::__private::refuse_by_panic);
-    match __audit.open(::audit_runtime::__private::NONE) {
+    let __refuse = ::audit_runtime::__private::refuse_by_panic;
+    let __asks = ::audit_runtime::__private::asks(&__AUDITED);
+    let mut __audit = ::audit_runtime::__private::Audit::<&mut u32>::new();
+    match if __asks {
+        __audit.open(&__AUDITED, ::audit_runtime::__private::NONE, __refuse)
+    } else {
+        ::audit_runtime::__private::Ok(())
+    } {
         ::audit_runtime::__private::Ok(()) => {
             let __out = __audit
                 .body(move || {
@@ -11,7 +15,16 @@ fn import(this: &mut Import, (first, _): (u32, u32)) -> &mut u32 {
                     this.rows += first;
                     &mut this.rows
                 });
-            __audit.leave(__out, ::audit_runtime::__private::returned)
+            let __out = __audit
+                .leave(
+                    __asks,
+                    &__AUDITED,
+                    __out,
+                    ::audit_runtime::__private::returned,
+                    __refuse,
+                );
+            ::audit_runtime::__private::forget(__audit);
+            __out
         }
         ::audit_runtime::__private::Err(__refused) => __refused,
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::error::{Code, Error};
-use crate::site::{Registered, Site};
+use crate::site::{Site, take_missed};
 
 /// A count that one thread at a time moves on, and how much of it has been told. Only its thread writes it, so that
 /// counting costs a load and a store; who reads it takes nothing away but remembers how far it has read.
@@ -42,20 +42,35 @@ impl Drop for Leave {
     }
 }
 
-/// Counts an entry that runs without a recorder.
+/// Whether an entry runs without a recorder, and nothing is left to ask. It is counted then.
 #[inline]
-pub(crate) fn count(site: &'static Site) {
-    if !site.missed.load(Ordering::Relaxed) {
-        site.missed.store(true, Ordering::Relaxed);
+pub(crate) fn passes(site: &'static Site) -> bool {
+    let passing = site.is_passing();
+    if passing {
+        tick();
     }
+    passing
+}
+
+/// Counts an entry that runs without a recorder.
+pub(crate) fn count(site: &'static Site) {
+    site.missed.store(true, Ordering::Relaxed);
+    tick();
+    if super::is_off() {
+        site.let_pass();
+    }
+}
+
+#[inline]
+fn tick() {
     match MINE.get() {
         Some(mine) => mine.store(mine.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed),
-        None => count_first(),
+        None => tick_first(),
     }
 }
 
 #[cold]
-fn count_first() {
+fn tick_first() {
     let mut counts = COUNTS.lock();
     let count = match counts.iter_mut().find(|counted| !counted.taken) {
         Some(left) => {
@@ -98,13 +113,7 @@ pub(crate) fn take_uninstalled() -> (u64, Vec<String>) {
         counted.told = now;
     }
     drop(counts);
-    let mut sites: Vec<String> = inventory::iter::<Registered>
-        .into_iter()
-        .filter_map(|registered| match registered {
-            Registered::Site(site) if site.missed.swap(false, Ordering::Relaxed) => Some(site.node_name()),
-            Registered::Site(_) | Registered::LeftOut(_) | Registered::Contract(_) | Registered::ByHand(_) => None,
-        })
-        .collect();
+    let mut sites: Vec<String> = take_missed().map(Site::node_name).collect();
     sites.sort();
     (total, sites)
 }

@@ -3,11 +3,12 @@
 
 mod missed;
 
-pub(crate) use missed::{admit, count, take_uninstalled};
+pub(crate) use missed::{admit, count, passes, take_uninstalled};
 
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::thread::ThreadId;
@@ -19,6 +20,7 @@ use crate::error::{Code, Error};
 use crate::model::{Id, RunId};
 use crate::recorder::Recorder;
 use crate::seeded;
+use crate::site;
 
 /// What is current on this thread, or during one poll of a future.
 #[derive(Clone)]
@@ -76,22 +78,26 @@ impl Drop for Restore {
     }
 }
 
-/// Whether this process ever had a recorder. Read on every entry, so it is one relaxed load.
+/// Whether this process ever had a recorder.
 static MODE: AtomicU8 = AtomicU8::new(UNKNOWN);
 const UNKNOWN: u8 = 0;
 const OFF: u8 = 1;
 const REQUIRED: u8 = 2;
 const ON: u8 = 3;
 
-/// Whether an entry may run without asking any further: there never was a recorder, and none is required.
-#[inline]
+/// There never was a recorder, and none is required.
 pub(crate) fn is_off() -> bool {
     MODE.load(Ordering::Relaxed) == OFF
 }
 
 /// From now on entries look for a recorder.
 pub(crate) fn wake() {
-    MODE.store(ON, Ordering::SeqCst);
+    static WOKEN: Once = Once::new();
+    // Who comes second waits until the first is through: behind this line no site lets an entry of this thread pass.
+    WOKEN.call_once(|| {
+        MODE.store(ON, Ordering::SeqCst);
+        site::ask_everywhere();
+    });
 }
 
 /// Whether `AUDIT_REQUIRED` refuses entries without a recorder.

@@ -9,27 +9,40 @@ use crate::fault::{self, Answer, Hit, Phase};
 use crate::model::Id;
 use crate::seeded;
 use crate::site::{OnFailure, Site};
+use std::marker::PhantomData;
 
 /// One call under audit, from its acknowledged opening to its terminal. Dropped while it is open, its body unwound.
+///
+/// It knows neither its site nor its policy, which both ends are told: a call that records nothing then writes one byte.
 pub struct Audit<R> {
     entry: Entry,
-    refuse: fn(Error) -> R,
     /// What a lab's plan puts in the place of the body. Not in other builds, where it would cost every function a move
     /// and a drop of its output's type.
     #[cfg(feature = "testkit")]
     instead: Option<R>,
+    output: PhantomData<fn() -> R>,
+}
+
+/// Whether a call has something to ask. Where nothing is recorded it has not, and costs a few loads: the answer lies in a
+/// register, and the guard is never looked at.
+#[inline]
+#[must_use]
+pub fn asks(site: &'static Site) -> bool {
+    !context::passes(site)
 }
 
 impl<R> Audit<R> {
     /// A call that is not open yet. It is opened where it stands, because moving an open one costs more than a call that
     /// records nothing.
+    #[expect(clippy::new_without_default, reason = "made by expansions alone")]
     #[inline]
-    pub fn at(site: &'static Site, refuse: fn(Error) -> R) -> Audit<R> {
+    #[must_use]
+    pub const fn new() -> Audit<R> {
         Audit {
-            entry: Entry::unaudited(site),
-            refuse,
+            entry: Entry::unaudited(),
             #[cfg(feature = "testkit")]
             instead: None,
+            output: PhantomData,
         }
     }
 
@@ -38,13 +51,8 @@ impl<R> Audit<R> {
     /// # Errors
     /// The refusal, in the clothes of the output.
     #[inline]
-    pub fn open(&mut self, inputs: Option<Box<Inputs>>) -> Result<(), R> {
-        // Where nothing is recorded there is nothing to open: the call costs a few loads.
-        if context::is_off() {
-            context::count(self.entry.site());
-            return Ok(());
-        }
-        self.opened(inputs, can_fail::<R>(self.entry.site()))
+    pub fn open(&mut self, site: &'static Site, inputs: Option<Box<Inputs>>, refuse: fn(Error) -> R) -> Result<(), R> {
+        self.opened(site, inputs, refuse, can_fail::<R>(site))
     }
 
     /// As [`open`](Audit::open), for a body that stands in the function itself: nothing can be put in its place.
@@ -52,25 +60,33 @@ impl<R> Audit<R> {
     /// # Errors
     /// As [`open`](Audit::open).
     #[inline]
-    pub fn open_in_place(&mut self, inputs: Option<Box<Inputs>>) -> Result<(), R> {
-        if context::is_off() {
-            context::count(self.entry.site());
-            return Ok(());
-        }
-        self.opened(inputs, false)
+    pub fn open_in_place(
+        &mut self,
+        site: &'static Site,
+        inputs: Option<Box<Inputs>>,
+        refuse: fn(Error) -> R,
+    ) -> Result<(), R> {
+        self.opened(site, inputs, refuse, false)
     }
 
+    // Cold: beside what recording takes, a jump is nothing; and a call that records nothing runs straight through.
+    #[cold]
     #[inline(never)]
-    fn opened(&mut self, inputs: Option<Box<Inputs>>, can_fail: bool) -> Result<(), R> {
-        match Entry::enter(self.entry.site(), inputs) {
+    fn opened(
+        &mut self,
+        site: &'static Site,
+        inputs: Option<Box<Inputs>>,
+        refuse: fn(Error) -> R,
+        can_fail: bool,
+    ) -> Result<(), R> {
+        match Entry::enter(site, inputs) {
             Ok(entry) => self.entry = entry,
-            Err(error) => return Err((self.refuse)(error)),
+            Err(error) => return Err(refuse(error)),
         }
         let _answer = self.entry.at(Phase::AfterBegin, can_fail);
         #[cfg(feature = "testkit")]
         if _answer == Answer::Fail {
-            let injected = fault::injected(&Hit::new(self.entry.site(), Phase::AfterBegin, Id::NONE));
-            self.instead = Some((self.refuse)(injected));
+            self.instead = Some(refuse(fault::injected(&Hit::new(site, Phase::AfterBegin, Id::NONE))));
         }
         Ok(())
     }
@@ -85,18 +101,29 @@ impl<R> Audit<R> {
         body()
     }
 
-    /// Ends the call with what its body returned. Gives it to the caller once the terminal is acknowledged.
+    /// Ends the call with what its body returned. Gives it to the caller once the terminal is acknowledged. Nothing is
+    /// left to drop then, so that the expansion forgets the guard. `asks` is what [`asks`] said.
     #[inline]
-    pub fn leave(&mut self, out: R, judge: fn(&R, &mut End)) -> R {
-        if self.entry.is_open() { self.ended(out, judge) } else { out }
+    pub fn leave(
+        &mut self,
+        asks: bool,
+        site: &'static Site,
+        out: R,
+        judge: fn(&R, &mut End),
+        refuse: fn(Error) -> R,
+    ) -> R {
+        if asks { self.ended(site, out, judge, refuse) } else { out }
     }
 
+    #[cold]
     #[inline(never)]
-    fn ended(&mut self, mut out: R, judge: fn(&R, &mut End)) -> R {
-        let site = self.entry.site();
+    fn ended(&mut self, site: &'static Site, mut out: R, judge: fn(&R, &mut End), refuse: fn(Error) -> R) -> R {
+        if !self.entry.is_open() {
+            return out;
+        }
         let answer = self.entry.at(Phase::BeforeComplete, can_fail::<R>(site));
         if answer == Answer::Fail {
-            out = (self.refuse)(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
+            out = refuse(fault::injected(&Hit::new(site, Phase::BeforeComplete, Id::NONE)));
         }
         let mut end = End::returned();
         judge(&out, &mut end);
@@ -106,7 +133,7 @@ impl<R> Audit<R> {
         match self.entry.end(end) {
             Ok(()) if seeded::is("value_replaced") => (self.refuse)(Error::new(Code::Injected, "by a planted bug")),
             Ok(()) => out,
-            Err(error) => (self.refuse)(error),
+            Err(error) => refuse(error),
         }
     }
 }
@@ -122,9 +149,8 @@ pub(super) fn can_fail<R>(site: &'static Site) -> bool {
 /// Why the body must not run.
 #[inline]
 pub(super) fn begin(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
-    if context::is_off() {
-        context::count(site);
-        return Ok(Entry::unaudited(site));
+    if context::passes(site) {
+        return Ok(Entry::unaudited());
     }
     let entry = Entry::enter(site, inputs)?;
     entry.at(Phase::AfterBegin, false);

@@ -148,7 +148,6 @@ pub(crate) fn answer_late(site: &'static Site, recorder: &Recorder, error: Error
 
 /// A synchronous entry: open, current, ended exactly once. Dropped without an end, its body unwound.
 pub struct Entry {
-    site: &'static Site,
     /// Never dropped by itself: whoever ends the entry takes it out, and `Drop` does where nobody has. So an entry that
     /// records nothing has nothing to drop.
     open: ManuallyDrop<Option<Open>>,
@@ -156,6 +155,7 @@ pub struct Entry {
 
 /// Boxed nowhere: it lives in the frame of the call.
 struct Open {
+    site: &'static Site,
     recorder: Recorder,
     opened: Opened,
     before: Ambient,
@@ -164,13 +164,8 @@ struct Open {
 impl Entry {
     /// An entry that leaves no record.
     #[inline]
-    pub(crate) fn unaudited(site: &'static Site) -> Entry {
-        Entry { site, open: ManuallyDrop::new(None) }
-    }
-
-    /// Where it stands in the code.
-    pub(crate) fn site(&self) -> &'static Site {
-        self.site
+    pub(crate) const fn unaudited() -> Entry {
+        Entry { open: ManuallyDrop::new(None) }
     }
 
     /// Whether there is something to end.
@@ -182,17 +177,17 @@ impl Entry {
     /// Opens and makes current. Returns when the opening is acknowledged.
     pub(crate) fn enter(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
         let opening = match ask(site, inputs, Form::Sync)? {
-            Asked::Unaudited | Asked::Held => return Ok(Entry::unaudited(site)),
+            Asked::Unaudited | Asked::Held => return Ok(Entry::unaudited()),
             Asked::Opened(opening) => opening,
         };
         let current = opening.ambient();
         let Opening { recorder, opened, pending } = opening;
         if let Err(error) = recorder.wait(pending) {
-            return answer(site, Some(&recorder), error).map(|_| Entry::unaudited(site));
+            return answer(site, Some(&recorder), error).map(|_| Entry::unaudited());
         }
         hook::opened(&recorder, &opened);
         let before = context::replace(current);
-        Ok(Entry { site, open: ManuallyDrop::new(Some(Open { recorder, opened, before })) })
+        Ok(Entry { open: ManuallyDrop::new(Some(Open { site, recorder, opened, before })) })
     }
 
     /// Asks the plan, where there is one, what happens at this moment.
@@ -202,7 +197,7 @@ impl Entry {
         open.recorder.0.planned.ask(|| Hit {
             can_fail,
             can_refuse: phase == Phase::BeforeComplete,
-            ..Hit::new(self.site, phase, open.opened.id)
+            ..Hit::new(open.site, phase, open.opened.id)
         })
     }
 
@@ -212,12 +207,12 @@ impl Entry {
     /// In doubt: the body ran, but its end is not recorded, or is recorded as an output that could not be digested.
     pub(crate) fn end(&mut self, mut end: End) -> Result<(), Error> {
         let Some(open) = self.open.take() else { return Ok(()) };
-        let (recorder, state) = (open.recorder.clone(), open.opened.id);
+        let (site, recorder, state) = (open.site, open.recorder.clone(), open.opened.id);
         let closed = open.close(&end);
         match closed.err().or_else(|| end.in_doubt()) {
-            Some(error) => answer_late(self.site, &recorder, error).map_or(Ok(()), Err),
+            Some(error) => answer_late(site, &recorder, error).map_or(Ok(()), Err),
             None => {
-                recorder.0.planned.ask(|| Hit::new(self.site, Phase::AfterComplete, state));
+                recorder.0.planned.ask(|| Hit::new(site, Phase::AfterComplete, state));
                 Ok(())
             }
         }
@@ -234,7 +229,7 @@ impl Entry {
 
     /// Makes it open for a future that was made by an audited function: it ends with that future.
     pub(crate) fn hand_over(mut self) -> Option<(Recorder, Opened)> {
-        let Open { recorder, opened, before } = self.open.take()?;
+        let Open { site: _, recorder, opened, before } = self.open.take()?;
         hook::closed(&opened);
         drop(context::replace(before));
         Some((recorder, opened))
@@ -243,7 +238,7 @@ impl Entry {
 
 impl Open {
     fn close(self, end: &End) -> Result<(), Error> {
-        let Open { recorder, opened, before } = self;
+        let Open { site: _, recorder, opened, before } = self;
         hook::closed(&opened);
         let written = recorder.close_state(&opened, &end.close()).and_then(|pending| recorder.wait(pending));
         drop(context::replace(before));

@@ -243,8 +243,7 @@ impl State {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Done) {
                 Stage::Unpolled(inputs) => {
-                    if context::is_off() {
-                        context::count(self.site);
+                    if context::passes(self.site) {
                         self.stage = Stage::Off;
                         return Step::Run;
                     }

@@ -138,9 +138,12 @@ impl Commit {
         self.wake.notify_all();
     }
 
-    /// Blocks the io thread until there is work; false when it should end.
-    pub(super) fn await_work(&self) -> bool {
-        let mut work = self.work.lock();
+    /// Blocks the io thread until there is work, and until those who were answered last had a moment to join it; false when
+    /// the thread should end.
+    pub(super) fn await_work(&self, last: &Group) -> bool {
+        // Before it sleeps: whoever was answered is likely to be back in less time than waking a thread takes.
+        self.gather(last);
+        let (mut slept, mut work) = (false, self.work.lock());
         while work.wanted <= self.durable() || self.poisoned.load(Ordering::Acquire) {
             if work.stop {
                 return false;
@@ -148,13 +151,18 @@ impl Commit {
             work.sleeping = true;
             self.wake.wait(&mut work);
             work.sleeping = false;
+            slept = true;
+        }
+        drop(work);
+        if slept {
+            self.gather(last);
         }
         true
     }
 
     /// Waits a moment for those who were answered last, so that they share the next sync with those who have come since:
     /// full groups instead of two halves that wait for each other's sync. No cost when alone.
-    pub(super) fn gather(&self, last: &Group) {
+    fn gather(&self, last: &Group) {
         if !(2..=GATHER_AT_MOST).contains(&last.callers) {
             return;
         }

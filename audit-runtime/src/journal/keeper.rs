@@ -92,8 +92,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> Vec<JoinHandle<()>> {
 
 fn io_loop(shared: &Shared) {
     let mut last = Group::default();
-    while shared.commit.await_work() {
-        shared.commit.gather(&last);
+    while shared.commit.await_work(&last) {
         // The failure is in the poison slot and with everybody who waited; there is nobody else to tell.
         last = shared.sync_once().unwrap_or_default();
     }

@@ -75,7 +75,8 @@ impl Storage for DiskStorage {
             drop(std::fs::remove_file(path));
             return Err(cause);
         }
-        Ok(Arc::new(DiskSegment { file, path: path.to_owned() }))
+        let same_file = look::open(&file)?;
+        Ok(Arc::new(DiskSegment { file, path: path.to_owned(), same_file }))
     }
 
     fn remove_segment(&self, path: &Path) -> io::Result<()> {
@@ -114,6 +115,8 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 struct DiskSegment {
     file: File,
     path: PathBuf,
+    /// Device and inode. As long as the file is open, no other one has them.
+    same_file: (u64, u64),
 }
 
 impl SegmentFile for DiskSegment {
@@ -139,12 +142,8 @@ impl SegmentFile for DiskSegment {
     }
 
     fn is_intact(&self, size: u64) -> io::Result<bool> {
-        let ours = look::open(&self.file)?;
-        if ours.len < size || ours.names == 0 {
-            return Ok(false);
-        }
         match look::named(&self.path) {
-            Ok(named) => Ok(named.same_file == ours.same_file),
+            Ok(named) => Ok(named.same_file == self.same_file && named.len >= size),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(cause) => Err(cause),
         }
@@ -162,24 +161,21 @@ mod look {
 
     pub(super) struct Seen {
         pub(super) len: u64,
-        /// Directory entries that name it.
-        pub(super) names: u64,
         pub(super) same_file: (u64, u64),
     }
 
     fn of_metadata(seen: &Metadata) -> Seen {
-        Seen { len: seen.len(), names: seen.nlink(), same_file: (seen.dev(), seen.ino()) }
+        Seen { len: seen.len(), same_file: (seen.dev(), seen.ino()) }
     }
 
     #[cfg(target_os = "linux")]
     fn without_times(dir: std::os::fd::BorrowedFd<'_>, path: &Path) -> Option<io::Result<Seen>> {
         use rustix::fs::{AtFlags, StatxFlags};
-        let mask = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::NLINK;
+        let mask = StatxFlags::INO | StatxFlags::SIZE;
         let seen = rustix::fs::statx(dir, path, AtFlags::EMPTY_PATH, mask);
         match seen {
             Ok(seen) => Some(Ok(Seen {
                 len: seen.stx_size,
-                names: u64::from(seen.stx_nlink),
                 same_file: (u64::from(seen.stx_dev_major) << 32 | u64::from(seen.stx_dev_minor), seen.stx_ino),
             })),
             // Too old a kernel, or a sandbox that does not know the call.
@@ -193,9 +189,11 @@ mod look {
         None
     }
 
-    pub(super) fn open(file: &File) -> io::Result<Seen> {
+    /// Device and inode of an open file.
+    pub(super) fn open(file: &File) -> io::Result<(u64, u64)> {
         use std::os::fd::AsFd;
-        without_times(file.as_fd(), Path::new("")).unwrap_or_else(|| file.metadata().map(|seen| of_metadata(&seen)))
+        let seen = without_times(file.as_fd(), Path::new(""));
+        Ok(seen.unwrap_or_else(|| file.metadata().map(|seen| of_metadata(&seen)))?.same_file)
     }
 
     pub(super) fn named(path: &Path) -> io::Result<Seen> {

@@ -7,6 +7,8 @@ use audit_runtime::model::{Key, Kind, Record};
 use audit_runtime::{audited, model::cbor::Value};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const TRAIL: &str = "ATTRIBUTE_TEST_TRAIL";
 
@@ -64,6 +66,52 @@ fn entries_before_a_recorder_are_counted_and_told() {
     let sites: Vec<_> = sites.iter().filter_map(Value::as_text).collect();
     assert_eq!(sites, ["attribute::child::early", "early and async"]);
     assert_eq!(records(&trail, Kind::StateOpened).len(), 1, "the call behind the installation");
+}
+
+#[audited]
+fn scoped() -> Told {
+    act(How::Ok)
+}
+
+/// Entries that passed unasked before: whatever comes behind the first scope, or behind an installation that this thread
+/// has heard of, is recorded.
+#[test]
+fn entries_that_passed_before_a_recorder_are_asked_behind_it() {
+    const THREADS: usize = 4;
+    const BEHIND: usize = 100;
+    if let Some(trail) = std::env::var_os(TRAIL) {
+        (0..3).for_each(|_| drop(scoped()));
+        let heard = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let heard = Arc::clone(&heard);
+                std::thread::spawn(move || {
+                    while !heard.load(Ordering::Acquire) {
+                        drop(early());
+                    }
+                    (0..BEHIND).for_each(|_| drop(early()));
+                })
+            })
+            .collect();
+        let recorder = audit_runtime::open(trail).expect("a fresh trail opens");
+        recorder.scope(|| scoped().expect("recorded"));
+        let installed = recorder.install().expect("installed");
+        heard.store(true, Ordering::Release);
+        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        installed.close().expect("closed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    assert!(again("entries_that_passed_before_a_recorder_are_asked_behind_it", &trail, false));
+    let entered = |name: &str| {
+        let sites = records(&trail, Kind::Site);
+        let site = sites.iter().find(|site| site.body.text(Key::Function) == Some(name)).expect("a site record");
+        let opened = records(&trail, Kind::StateOpened);
+        opened.iter().filter(|opened| opened.header.site == site.header.site).count()
+    };
+    assert_eq!(entered("scoped"), 1, "the call in the scope");
+    assert!(entered("early") >= THREADS * BEHIND, "{} of at least {}", entered("early"), THREADS * BEHIND);
 }
 
 #[test]
