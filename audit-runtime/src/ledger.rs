@@ -8,7 +8,7 @@ mod rows;
 
 pub use book::{Book, Tally};
 pub use course::{Course, Origin};
-pub use past::{BatchPast, CheckpointPast, Fate, Past, Stage, Standing, WritePast};
+pub use past::{BatchPast, CheckpointPast, Fate, Owed, Past, Stage, Standing, WritePast};
 pub use rows::{OpenRow, Rows};
 
 use crate::model::lifecycle::{self, By, Entity, Illegal};

@@ -131,7 +131,7 @@ impl<R> Audit<R> {
             end.doom();
         }
         match self.entry.end(end) {
-            Ok(()) if seeded::is("value_replaced") => (self.refuse)(Error::new(Code::Injected, "by a planted bug")),
+            Ok(()) if seeded::is("value_replaced") => refuse(Error::new(Code::Injected, "by a planted bug")),
             Ok(()) => out,
             Err(error) => refuse(error),
         }

@@ -14,7 +14,7 @@ use super::token::Token;
 use super::visit::Visit;
 use super::write::{Fault, ids, scrubbed};
 use crate::error::{Code, Error};
-use crate::ledger::{Stage, WritePast};
+use crate::ledger::{Owed, Stage, WritePast};
 use crate::model::digest::{Digest, Slot};
 use crate::model::{BodyWriter, Durability, Id, Key, Kind, Status};
 use crate::seeded;
@@ -59,8 +59,9 @@ impl Landscape {
         doubts.map(|(id, write)| InDoubt { land: self.clone(), id, write: write.clone() }).collect()
     }
 
-    /// Receipts of earlier processes some of whose outcomes were missing: the resume has recorded those. Artifacts and a
-    /// checkpoint that were to follow can be made from them.
+    /// Receipts of earlier processes some of whose outcomes were missing: a resume has recorded those. Artifacts and a
+    /// checkpoint that were to follow can be made from them. Each resume gives a receipt again until a checkpoint stands
+    /// behind it; registering an artifact again gives the first one.
     #[must_use]
     pub fn receipts_again(&self) -> Vec<SinkReceipt> {
         let Some(left) = &self.0.past else { return Vec::new() };
@@ -85,7 +86,15 @@ impl Landscape {
     /// Records the outcomes that durable writes of earlier processes lack.
     pub(super) fn finish_durable(&self) -> Result<(), Error> {
         let Some(left) = &self.0.past else { return Ok(()) };
-        let durable = left.lock().past.durable();
+        let (owed, durable) = {
+            let mut left = left.lock();
+            (left.past.take_owed(), left.past.durable())
+        };
+        for Owed { receipt, write: WritePast { sink, key, content, producer, .. } } in owed {
+            let Some(sink) = self.named(&sink) else { continue };
+            let producer = producer.unwrap_or(Id::NONE);
+            left.lock().delivered.push(Delivery { sink, receipt, key, content, producer });
+        }
         for (id, receipt) in durable {
             if seeded::is("resume_repeats_sink_write") {
                 left.lock().past.not_applied(id);

@@ -125,6 +125,38 @@ fn l35_a_durable_write_gets_its_outcomes_once_and_is_not_driven_again() {
 }
 
 #[test]
+fn l35_a_receipt_whose_outcomes_a_resume_recorded_is_given_again_until_a_checkpoint_stands_behind_it() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let receipt = write(&land, nodes.out, vec![row(&land, &nodes, 1)], Ok(()), Ok(())).unwrap();
+    let (id, durable) = (run.id(), receipt.id());
+    run.interrupt("between receipt and outcome").unwrap();
+    drop((receipt, land));
+    for died_behind in ["the outcomes", "the artifact"] {
+        let (run, land, _) = lab.resume(id);
+        assert_eq!(lab.count(Kind::TokenOutcome), 1, "recorded by the first resume alone");
+        let receipt = land.receipts_again().pop().unwrap_or_else(|| panic!("no receipt behind {died_behind}"));
+        assert_eq!(receipt.id(), durable);
+        if died_behind == "the artifact" {
+            receipt.artifact("part-0", "part-0.csv", content(), 5).unwrap();
+        }
+        run.interrupt(&format!("behind {died_behind}")).unwrap();
+    }
+    let (run, land, _) = lab.resume(id);
+    let receipt = land.receipts_again().pop().expect("no checkpoint stands behind it");
+    receipt.artifact("part-0", "part-0.csv", content(), 5).unwrap();
+    assert_eq!(lab.count(Kind::Artifact), 1, "the same artifact");
+    receipt.deliver().unwrap().checkpoint("row 1").unwrap();
+    run.interrupt("behind the checkpoint").unwrap();
+    drop(land);
+    let (run, land, _) = lab.resume(id);
+    assert!(land.receipts_again().is_empty(), "its owner has gone on");
+    assert_eq!(run.finish().unwrap().status, Status::Completed);
+    assert_eq!((lab.count(Kind::SinkReceipt), lab.count(Kind::TokenOutcome)), (1, 1));
+    assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
 fn l35_storage_that_fails_only_for_the_outcome_of_a_durable_write_leaves_one_outcome_and_one_write() {
     let (lab, storage) = faulty();
     let (run, land, nodes) = lab.begin();

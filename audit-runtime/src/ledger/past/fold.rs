@@ -363,7 +363,7 @@ impl Past {
         }
         let (sink, key, producer) = (text(Key::Sink), text(Key::IdempotencyKey), states.first().copied());
         let (stage, open) = (Stage::Prepared, tokens.len());
-        self.writes.insert(id, WritePast { sink, key, content, stage, tokens, open, producer });
+        self.writes.insert(id, WritePast { sink, key, content, stage, tokens, open, producer, durable_in: 0 });
         self.book.opened(id, Entity::SinkWrite);
     }
 
@@ -397,8 +397,9 @@ impl Past {
         let text = |key| record.body.text(key).unwrap_or_default().to_owned();
         self.last_writes.insert(text(Key::Sink), text(Key::IdempotencyKey));
         let producer = ids(record, Key::States).first().copied();
+        let durable_in = self.began.len();
         if let Some(write) = self.writes.get_mut(&id) {
-            (write.stage, write.producer) = (Stage::Durable(place), producer);
+            (write.stage, write.producer, write.durable_in) = (Stage::Durable(place), producer, durable_in);
         }
     }
 
@@ -412,6 +413,7 @@ impl Past {
     /// A checkpoint counts with the receipt that it names and the graph that it was made under.
     fn position(&mut self, id: Id, record: &Record) {
         let receipt = record.body.id(Key::Receipt);
+        self.owed.clear();
         let flaw = match receipt.filter(|receipt| self.receipts.contains(receipt)) {
             None => Some("its receipt is none of this run's"),
             Some(_) if digest(record, Key::Topology) != self.graph => Some("it was made under another graph"),

@@ -9,7 +9,7 @@ mod fold;
 mod gathered;
 mod sinks;
 
-pub use sinks::{Stage, WritePast};
+pub use sinks::{Owed, Stage, WritePast};
 
 use super::{Book, Counts, Course, OpenRow, Origin, RowAgain, Rows, SeqHasher};
 use crate::model::digest::{Digest, Slot};
@@ -124,6 +124,7 @@ pub struct Past {
     batches: BTreeMap<Id, BatchPast>,
     writes: BTreeMap<Id, WritePast>,
     receipts: HashSet<Id>,
+    owed: Vec<Owed>,
     /// The key of the last durable write, by sink.
     last_writes: HashMap<String, String>,
     gathered: gathered::Gathered,
@@ -153,6 +154,7 @@ impl Past {
             batches: BTreeMap::new(),
             writes: BTreeMap::new(),
             receipts: HashSet::new(),
+            owed: Vec::new(),
             last_writes: HashMap::new(),
             gathered: gathered::Gathered::default(),
             artifacts: HashMap::new(),

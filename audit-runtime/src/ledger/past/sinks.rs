@@ -35,6 +35,17 @@ pub struct WritePast {
     pub(super) open: usize,
     /// The first node state of the receipt: what produced its artifacts.
     pub producer: Option<Id>,
+    /// Which process of the run recorded the receipt, counted from its start.
+    pub(super) durable_in: usize,
+}
+
+/// A durable write whose last outcome a later process has recorded, before what was to follow it.
+#[derive(Clone, Debug)]
+pub struct Owed {
+    /// The receipt.
+    pub receipt: Id,
+    /// The write.
+    pub write: WritePast,
 }
 
 impl Standing {
@@ -64,10 +75,23 @@ impl Past {
     pub(super) fn one_less(&mut self, id: Id) {
         let Some(write) = self.writes.get_mut(&id) else { return };
         write.open = write.open.saturating_sub(1);
-        if write.open == 0 {
-            self.writes.remove(&id);
-            self.book.closed(id);
+        if write.open > 0 {
+            return;
         }
+        self.book.closed(id);
+        let Some(write) = self.writes.remove(&id) else { return };
+        if let Stage::Durable(receipt) = write.stage
+            && write.durable_in != self.began.len()
+        {
+            self.owed.push(Owed { receipt, write });
+        }
+    }
+
+    /// Durable writes whose outcomes a resume has recorded and that no checkpoint follows, oldest first: the process that
+    /// was to go on from the receipt may have died behind the outcomes.
+    #[must_use]
+    pub fn take_owed(&mut self) -> Vec<Owed> {
+        std::mem::take(&mut self.owed)
     }
 
     /// Writes whose effect may have happened, oldest first.
