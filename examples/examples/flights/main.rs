@@ -114,11 +114,12 @@ fn read(reading: &Operation, drive: &mut Drive<'_>, fuse: &Fuse, arguments: &Arg
     let input = File::open(&arguments.input).map_err(about(&arguments.input))?;
     call.answered(&input.metadata()?.len())?;
     let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(input));
-    let headers = reader.headers()?.clone();
+    let headers = reader.headers().map_err(about(&arguments.input))?.clone();
     let mut line = 0;
     for record in reader.records().take(usize::try_from(arguments.rows).unwrap_or(usize::MAX)) {
         line += 1;
-        if drive.row(line, &record?, &headers)? {
+        let record = record.map_err(about(&arguments.input))?;
+        if drive.row(line, &record, &headers)? {
             fuse.row();
         }
     }

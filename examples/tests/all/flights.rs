@@ -88,7 +88,45 @@ fn j1_j6_l37_a_killed_run_keeps_every_row_that_was_reported_and_the_next_start_g
 }
 
 #[test]
-fn an_option_that_is_mistyped_is_named() {
-    let Told { ok, text, .. } = Lab::new().run(1, &["--kill", "3"]);
-    assert!(!ok && text.contains("unknown option --kill"), "{text}");
+fn a_command_line_that_cannot_be_is_told_with_exit_code_2_and_begins_nothing() {
+    let lab = Lab::new();
+    for (more, told) in [
+        (&["--kill", "3"][..], "unknown option --kill; --help lists them"),
+        (&["--fail-sync", "often"], "--fail-sync takes a whole number, not `often`"),
+        (&["--kill-at"], "--kill-at needs a value"),
+    ] {
+        let Told { status, text, .. } = lab.run(1, more);
+        assert!(status.code() == Some(2) && text.contains(told), "{text}");
+    }
+    let Told { ok, text, .. } = lab.run(1, &["--help"]);
+    assert!(ok && text.contains("--kill-after ROWS"), "{text}");
+    let Told { status, text, .. } = lab.run(1, &["--input", "nowhere.csv.gz"]);
+    assert!(status.code() == Some(1) && text.starts_with("flights: nowhere.csv.gz: "), "{text}");
+    assert!(!lab.trail().exists(), "none of them is a run");
+}
+
+#[test]
+fn a_file_that_is_no_input_interrupts_the_run_and_is_named() {
+    let lab = Lab::new();
+    let plain = lab.trail().with_extension("csv.gz");
+    std::fs::write(&plain, "not compressed").expect("written");
+    let Told { ok, text, .. } = lab.run(1, &["--input", &plain.to_string_lossy()]);
+    assert!(!ok && text.contains(&format!("flights: {}: ", plain.display())), "{text}");
+    assert_eq!(lab.column("SELECT status FROM runs"), ["INTERRUPTED"]);
+    let Told { ok, text, .. } = lab.run(1, &[]);
+    assert!(ok && text.contains("going on with the run"), "{text}");
+}
+
+#[test]
+fn a_second_process_is_kept_away_from_the_files_of_the_first() {
+    use rustix::fs::{FlockOperation, flock};
+    let lab = Lab::new();
+    std::fs::create_dir_all(lab.out()).expect("a directory");
+    let first = std::fs::File::create(lab.out().join("lock")).expect("the lock's file");
+    flock(&first, FlockOperation::NonBlockingLockExclusive).expect("free");
+    let Told { ok, text, .. } = lab.run(1, &[]);
+    assert!(!ok && text.contains("another process writes there"), "{text}");
+    assert!(!lab.trail().exists(), "it is no run");
+    drop(first);
+    assert!(lab.run(1, &[]).ok, "it goes with its process");
 }

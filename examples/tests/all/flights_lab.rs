@@ -93,7 +93,7 @@ impl Lab {
         self.dir.path().join("trail")
     }
 
-    fn out(&self) -> PathBuf {
+    pub fn out(&self) -> PathBuf {
         self.dir.path().join("out")
     }
 
