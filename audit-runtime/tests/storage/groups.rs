@@ -56,7 +56,7 @@ fn j13_d19_a_group_that_goes_on_in_the_next_segment_is_whole_or_absent() {
     assert!(terminals == OPEN && segments > 1, "{terminals} terminals in {segments} segments");
     let writes = storage.count(Operation::Write);
     let mut cut = 0;
-    for at in (1..=writes).step_by(writes.div_ceil(12) as usize) {
+    for at in (1..=writes).step_by(writes.div_ceil(12)) {
         for effect in [Effect::Failed(ErrorKind::StorageFull), Effect::FailedHalfway(ErrorKind::Other)] {
             let (_dir, trail) = place();
             let storage = FaultyStorage::with(Fault::from(Operation::Write, at, effect));
