@@ -10,6 +10,7 @@
 //! Calls stand below the call that they happened in, in the order in which they began; so do the other records of the
 //! program, by their kind: runs, rows, outcomes, acknowledgements. What several threads do has no order to rely on.
 
+use crate::coverage;
 use crate::lab::Lab;
 use crate::story::{Entry, Story};
 use audit_runtime::model::{Key, Kind, Record, Status};
@@ -247,6 +248,14 @@ pub fn inline(story: &Story, wanted: &str) {
         wanted == told,
         "the trail tells another story (- what the test says, + what the trail says):\n{diff}\nif that is what it should say:\n\n{text}"
     );
+    looked_at(story);
+}
+
+/// Every end of the story is as the test says.
+fn looked_at(story: &Story) {
+    for (entry, exit) in story.entries.values().filter_map(|entry| Some((entry, entry.exit()?))) {
+        coverage::asserted(entry, exit);
+    }
 }
 
 /// Compares a story with a file, which is written where `UPDATE_TRAILS=1` is set.
@@ -272,6 +281,7 @@ pub fn in_file(story: &Story, package: &str, file: &str) {
         wanted == told,
         "the trail tells another story than {file} (- the file, + the trail):\n{diff}\nif that is what it should say: UPDATE_TRAILS=1 cargo test"
     );
+    looked_at(story);
 }
 
 /// Asserts the whole story of a lab, or of a [`Story`]: calls as a tree, ids by order of appearance, no times. What the

@@ -1,6 +1,7 @@
 //! What falls short of what is asked. Red cells are problems whether a gate asks or not; cells that nobody tested are
 //! problems only where a floor or a base says so.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use audit_runtime::trail::{Finding, Weight};
@@ -80,7 +81,7 @@ pub(crate) fn judge<'a>(left: &Left, book: &'a Book, gate: &Gate, base: Option<&
         ratchet(&mut judged, base);
     }
     notes(&mut judged, left, book);
-    judged.findings.sort_by(|a, b| b.weight.cmp(&a.weight));
+    judged.findings.sort_by_key(|found| Reverse(found.weight));
     judged
 }
 
