@@ -85,7 +85,7 @@ pub fn book(recorder: &Recorder, amount: &str) -> Result<u64, Fault> {
     let run = recorder.begin_run("book")?;
     let ruling = run.scope(|| recorder.gate(&profile).decide(amount, |_, _| Decision::allow(Rules::new())))?;
     let authorization = ruling.allowed().map_err(|_| Fault::Gone)?;
-    let booked = run.scope(|| authorization.execute(&catalog, &order, amount, |amount| parse(amount)))?;
+    let booked = run.scope(|| authorization.execute(&catalog, &order, amount, parse))?;
     run.finish().map_err(Error::from)?;
     Ok(booked)
 }
