@@ -10,6 +10,9 @@ impl Recorder {
     /// belongs to the run, and stands in this process's own stream. The run is still ended by who began it. That this
     /// process takes part is on the device when this returns.
     ///
+    /// Who ends the run judges it by its own records alone: wait for those who take part before that. What one of them
+    /// has left open then is no secret: the sweep names it.
+    ///
     /// ```no_run
     /// # use audit_runtime::{RunId, audited};
     /// # #[audited]

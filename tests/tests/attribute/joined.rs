@@ -19,19 +19,23 @@ fn part() -> Told {
 #[test]
 fn child_joins() {
     let Ok(told) = std::env::var(CHILD) else { return };
-    let (trail, run) = told.split_once('|').expect("trail and run");
-    let recorder = audit_runtime::open(trail).expect("opens");
-    let run = recorder.join_run(RunId(Id::parse(run).expect("an id"))).expect("joined");
+    let words: Vec<&str> = told.split('|').collect();
+    let recorder = audit_runtime::open(words[0]).expect("opens");
+    let run = recorder.join_run(RunId(Id::parse(words[1]).expect("an id"))).expect("joined");
+    if words[2] == "dies" {
+        let _open = run.scope(|| recorder.enter("left open")).expect("entered");
+        std::process::abort();
+    }
     for _ in 0..ENTRIES {
         run.scope(part).expect("recorded");
     }
     recorder.close().expect("closes");
 }
 
-fn joiner(trail: &Path, run: RunId) -> Child {
+fn joiner(trail: &Path, run: RunId, how: &str) -> Child {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args(["--exact", "joined::child_joins"]).env(CHILD, format!("{}|{run:#}", trail.display()));
-    child.spawn().expect("a process")
+    child.args(["--exact", "joined::child_joins"]).env(CHILD, format!("{}|{run:#}|{how}", trail.display()));
+    child.stderr(std::process::Stdio::null()).spawn().expect("a process")
 }
 
 fn column(index: &rusqlite::Connection, sql: &str) -> Vec<i64> {
@@ -46,7 +50,7 @@ fn j8_processes_that_join_a_run_record_in_streams_of_their_own_and_a_reader_find
     let trail = dir.path().join("trail");
     let recorder = audit_runtime::open(&trail).expect("opens");
     let run = recorder.begin_run("shared").expect("a run");
-    let children = [joiner(&trail, run.id()), joiner(&trail, run.id())];
+    let children = [joiner(&trail, run.id(), "works"), joiner(&trail, run.id(), "works")];
     for _ in 0..ENTRIES {
         run.scope(part).expect("recorded");
     }
@@ -67,6 +71,25 @@ fn j8_processes_that_join_a_run_record_in_streams_of_their_own_and_a_reader_find
     let reader = Trail::open(&trail).expect("opens");
     assert_eq!(reader.sweep(None).expect("swept").findings.len(), 0);
     assert!(verify(&layout, &mut |_| {}).expect("verified").is_intact());
+}
+
+#[test]
+fn j8_what_one_who_took_part_has_left_open_is_named_and_ended_as_abandoned() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    let recorder = audit_runtime::open(&trail).expect("opens");
+    let run = recorder.begin_run("shared").expect("a run");
+    assert!(!joiner(&trail, run.id(), "dies").wait().expect("it ends").success());
+    run.scope(part).expect("recorded");
+    run.finish().expect("by what this process knows");
+    recorder.close().expect("closes");
+    let rules = || -> Vec<String> {
+        let sweep = Trail::scan(&trail).expect("readable").sweep(None).expect("swept");
+        sweep.findings.into_iter().map(|finding| finding.rule.to_owned()).collect()
+    };
+    assert_eq!(rules(), ["S9"], "work still open in an ended run");
+    audit_runtime::open(&trail).expect("opens").close().expect("closes");
+    assert_eq!(rules(), Vec::<String>::new(), "recovery has ended it");
 }
 
 #[test]
