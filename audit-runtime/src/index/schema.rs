@@ -11,7 +11,7 @@ pub const VERSION: i64 = 3;
 pub(super) const APPLICATION: i64 = 0x4155_4458;
 
 /// How the stream's local number and the sequence share one integer key.
-pub(super) const SEQ_BITS: u32 = 41;
+pub(crate) const SEQ_BITS: u32 = 41;
 
 /// Tables that the projector fills, with the columns that order their rows in a canonical dump.
 pub(super) const DUMPED: &[(&str, &str)] = &[

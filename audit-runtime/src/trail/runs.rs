@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rusqlite::{Params, Row};
 
-use super::entry::Entry;
+use super::entry::{Direction, Entry, in_order};
 use super::open::Trail;
 use super::payloads::ReplayGrade;
 use super::text;
 use crate::error::{Code, Error};
+use crate::index::SEQ_BITS;
 use crate::index::json::Json;
 use crate::model::Id;
 
@@ -206,6 +207,16 @@ const SELECT: &str = "SELECT run_id, name, status, started_at, ended_at, duratio
 const RESUMES: &str = "SELECT stream || '-' || seq, attempt, prior_status, checkpoint, actor, redriven, at FROM resumes
   WHERE run_id = ?1 ORDER BY attempt";
 
+/// Keys of the places at which the processes of a run began, in their order.
+const BEGAN: &str = "SELECT (SELECT n FROM streams t WHERE t.stream = p.stream) << 41 | p.seq FROM
+  (SELECT 0 AS attempt, started_stream AS stream, started_seq AS seq FROM runs WHERE run_id = ?1
+   UNION ALL SELECT attempt, stream, seq FROM resumes WHERE run_id = ?1) p
+  WHERE p.stream IS NOT NULL ORDER BY p.attempt";
+
+fn numbers(conn: &rusqlite::Connection, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<i64>> {
+    conn.prepare(sql)?.query_map(values, |row| row.get(0))?.collect()
+}
+
 impl Trail {
     /// Every run, oldest first.
     ///
@@ -228,21 +239,38 @@ impl Trail {
         let id = view.id.clone();
         let nodes = self.nodes(Some(&id))?;
         view.counts = total(&nodes);
-        // Chosen by the index alone, then read: a run may have millions of entries.
-        let first = |what: &str| {
-            format!(
-                "WHERE s.key IN (SELECT key FROM node_states WHERE run_id = ?1 {what} ORDER BY key LIMIT ?2)
-                 ORDER BY s.opened_at, s.key"
-            )
-        };
         Ok(RunStory {
             resumes: self.resumes(&id)?,
             nodes,
             replay: self.replay_grade(run)?,
-            entries: self.entries(&first(""), (&id, limit))?,
-            failures: self.entries(&first("AND status IN ('FAILED', 'ABANDONED')"), (&id, limit.min(10)))?,
+            entries: self.first_entries(&id, "", limit)?,
+            failures: self.first_entries(&id, "AND status IN ('FAILED', 'ABANDONED')", limit.min(10))?,
             run: view,
         })
+    }
+
+    /// The first entries of a run: those of its first process, then of the next. Chosen by the index alone, then read: a
+    /// run may have millions of them.
+    fn first_entries(&self, run: &str, what: &str, limit: u32) -> Result<Vec<Entry>, Error> {
+        let began = self.sql(numbers(&self.index.store.conn, BEGAN, (run,)))?;
+        let of_run = format!("SELECT key FROM node_states WHERE run_id = ?1 {what}");
+        let between = format!("{of_run} AND key >= ?2 AND key < ?3 ORDER BY key LIMIT ?4");
+        let any = format!("{of_run} ORDER BY key LIMIT ?2");
+        let mut first: Vec<i64> = Vec::new();
+        for from in &began {
+            let stream_ends = ((from >> SEQ_BITS) + 1) << SEQ_BITS;
+            let until = began.iter().copied().filter(|next| next > from).fold(stream_ends, i64::min);
+            let left = i64::from(limit) - first.len() as i64;
+            first.extend(self.sql(numbers(&self.index.store.conn, &between, (run, from, until, left)))?);
+        }
+        // Processes that have only joined it stand behind those that began it or went on with it.
+        for key in self.sql(numbers(&self.index.store.conn, &any, (run, limit)))? {
+            if first.len() < limit as usize && !first.contains(&key) {
+                first.push(key);
+            }
+        }
+        let list: Vec<String> = first.iter().map(i64::to_string).collect();
+        self.entries(&format!("WHERE s.key IN ({}) {}", list.join(", "), in_order(Direction::OldestFirst)), [])
     }
 
     /// The resumes of a run, in order.

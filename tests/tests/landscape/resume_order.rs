@@ -4,12 +4,12 @@
 use super::trail::{Lab, Nodes, row};
 use audit_runtime::landscape::{Again, Landscape, ReadBack, Trigger};
 use audit_runtime::model::digest::{Scope, digest_bytes};
-use audit_runtime::{Id, Run, RunId, Status};
+use audit_runtime::{Id, Run, RunId, Status, StreamId};
 
 /// What the processes have left, oldest first.
 #[derive(Default)]
 struct Left {
-    processes: u32,
+    streams: Vec<StreamId>,
     gathered: Vec<Id>,
     drafts: Vec<Id>,
     rows: Vec<Id>,
@@ -19,8 +19,8 @@ struct Left {
 impl Left {
     /// One process's part: a token that came out of a batch, a batch that gathers, a row on its way, and from the first two
     /// processes a write in doubt, each to a sink of its own.
-    fn work(&mut self, (run, land, nodes): (Run, Landscape, Nodes)) {
-        let n = self.processes;
+    fn work(&mut self, lab: &Lab, (run, land, nodes): (Run, Landscape, Nodes)) {
+        let n = self.streams.len() as u32;
         let mut released = land.batch(nodes.agg).unwrap();
         released.add(row(&land, &nodes, 10 * n)).unwrap();
         let outputs = released.release(Trigger::Count).unwrap().complete(1, &"sum").unwrap();
@@ -38,7 +38,7 @@ impl Left {
             let Ok(written) = prepared.write(|| Ok::<(), String>(())) else { panic!("it writes") };
             written
         });
-        self.processes += 1;
+        self.streams.push(lab.recorder.stream());
         run.interrupt("in the middle").unwrap();
         drop((outputs, draft, token, doubtful));
     }
@@ -56,11 +56,11 @@ fn left_by_many() -> (Lab, RunId, Left) {
         let mut left = Left::default();
         let begun = lab.begin();
         let id = begun.0.id();
-        left.work(begun);
+        left.work(&lab, begun);
         for _ in 0..3 {
             lab.recorder.close().unwrap();
             lab.recorder = audit_runtime::open(lab.path()).unwrap();
-            left.work(lab.resume(id));
+            left.work(&lab, lab.resume(id));
         }
         if !left.looks_sorted() {
             lab.recorder.close().unwrap();
@@ -101,6 +101,23 @@ fn l34_l40_what_several_processes_left_comes_back_oldest_first() {
     }
     assert_eq!(run.finish().unwrap().status, Status::Completed);
     assert_eq!(lab.sweep(), Vec::<String>::new());
+}
+
+#[test]
+fn q2_the_first_entries_of_a_run_are_those_of_its_first_process() {
+    let (lab, id, left) = left_by_many();
+    let trail = lab.trail();
+    let streams = |limit| {
+        let story = trail.show(id.0, limit).unwrap();
+        story.entries.iter().map(|entry| Id::parse(&entry.id).unwrap().stream).collect::<Vec<_>>()
+    };
+    assert_eq!(streams(2), [left.streams[0]; 2]);
+    let mut all = streams(1000);
+    assert_eq!(all.len(), 6, "four releases and two visits of sinks");
+    all.dedup();
+    assert_eq!(all, left.streams);
+    // The control: by their ids the streams would stand in another order.
+    assert!(!left.streams.is_sorted());
 }
 
 fn digest_of(n: u32) -> audit_runtime::model::digest::Slot {
