@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Ident, ItemFn, LitInt, LitStr, Token};
+use syn::{Ident, ItemFn, LitInt, LitStr, Path, Token};
 
 /// What stands in the brackets.
 #[derive(Default)]
@@ -13,11 +13,12 @@ struct Asked {
     depth: Option<LitInt>,
     budget: Option<LitStr>,
     threads: Option<LitInt>,
+    check: Option<Path>,
 }
 
 const RUNNERS: &[&str] = &["matrix", "crash", "store", "images"];
-const WHAT: &str =
-    "one of `matrix`, `crash`, `store`, `images`, `depth = 2`, `threads = 2`, `budget = \"5s\"` belongs here";
+const WHAT: &str = "one of `matrix`, `crash`, `store`, `images`, `depth = 2`, `threads = 2`, `budget = \"5s\"`, \
+                    `check = function` belongs here";
 
 impl Parse for Asked {
     fn parse(input: ParseStream<'_>) -> syn::Result<Asked> {
@@ -28,14 +29,19 @@ impl Parse for Asked {
                 "depth" => {
                     input.parse::<Token![=]>()?;
                     let depth: LitInt = input.parse()?;
-                    if !(1..=2).contains(&depth.base10_parse::<u32>()?) {
-                        return Err(syn::Error::new(depth.span(), "recovery is killed at depth 2; 1 is the default"));
+                    if !(1..=3).contains(&depth.base10_parse::<u32>()?) {
+                        let help = "recovery is killed at depth 2, and twice at depth 3; 1 is the default";
+                        return Err(syn::Error::new(depth.span(), help));
                     }
                     asked.depth = Some(depth);
                 }
                 "threads" => {
                     input.parse::<Token![=]>()?;
                     asked.threads = Some(input.parse()?);
+                }
+                "check" => {
+                    input.parse::<Token![=]>()?;
+                    asked.check = Some(input.parse()?);
                 }
                 "budget" => {
                     input.parse::<Token![=]>()?;
@@ -68,14 +74,15 @@ fn seconds(text: &LitStr) -> syn::Result<u64> {
 /// The test and the scenario inside it.
 pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let parsed = syn::parse2::<Asked>(options).and_then(|asked| Ok((asked, syn::parse2::<ItemFn>(item.clone())?)));
-    let (asked, function) = match parsed.and_then(|(asked, function)| check(&function).map(|()| (asked, function))) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let mut tokens = error.into_compile_error();
-            tokens.extend(item);
-            return tokens;
-        }
-    };
+    let (asked, function) =
+        match parsed.and_then(|(asked, function)| check(&asked, &function).map(|()| (asked, function))) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let mut tokens = error.into_compile_error();
+                tokens.extend(item);
+                return tokens;
+            }
+        };
     let here = Span::mixed_site();
     let ItemFn { attrs, vis, sig, block } = &function;
     let (name, text) = (&sig.ident, sig.ident.to_string());
@@ -85,6 +92,7 @@ pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let threads = asked.threads.as_ref().map(|threads| quote_spanned!(here=> .threads(#threads)));
     let budget = asked.budget.as_ref().and_then(|budget| seconds(budget).ok());
     let budget = budget.map(|ms| quote_spanned!(here=> .budget(::std::time::Duration::from_millis(#ms))));
+    let checked = asked.check.as_ref().map(|check| quote_spanned!(check.span()=> .check(#check)));
     let make = if is_async { quote!(new) } else { quote!(of_sync) };
     let inner = quote_spanned!(sig.span()=> #asyncness fn scenario(#inputs) #output #block);
     quote_spanned! {here=>
@@ -94,13 +102,17 @@ pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             #inner
             ::audit_testkit::Matrix::#make(scenario)
                 .named(::core::concat!(::core::module_path!(), "::", #text))
-                #(.#runners())* #depth #threads #budget
+                #(.#runners())* #depth #threads #budget #checked
                 .run();
         }
     }
 }
 
-fn check(function: &ItemFn) -> syn::Result<()> {
+fn check(asked: &Asked, function: &ItemFn) -> syn::Result<()> {
+    if let (Some(check), true) = (&asked.check, asked.runners.is_empty()) {
+        let help = "a check is asked behind every fault: say of which runner, for example `crash`";
+        return Err(syn::Error::new(check.span(), help));
+    }
     if function.sig.inputs.len() != 1 {
         return Err(syn::Error::new(function.sig.span(), "a test in a lab takes the lab: `fn name(lab: Lab)`"));
     }
@@ -133,7 +145,8 @@ mod tests {
         );
         for (options, item, cure) in [
             ("matrx", &one, "one of `matrix`, `crash`, `store`, `images`"),
-            ("crash, depth = 3", &one, "1 is the default"),
+            ("crash, depth = 4", &one, "1 is the default"),
+            ("check = files_are_whole", &one, "say of which runner"),
             ("matrix, budget = \"soon\"", &one, "write \\\"5s\\\" or \\\"500ms\\\""),
             ("matrix", &none, "a test in a lab takes the lab"),
             ("matrix", &generic, "a test has no generics"),
@@ -156,5 +169,14 @@ mod tests {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(!said.contains("compile_error") && !said.contains(". store ()"), "{said}");
+    }
+
+    #[test]
+    fn a_check_stands_behind_a_runner() {
+        let item = quote!(
+            fn scenario(lab: Lab) {}
+        );
+        let said = told("crash, depth = 3, check = self::files_are_whole", item);
+        assert!(said.contains(". depth (3) . check (self :: files_are_whole)"), "{said}");
     }
 }

@@ -37,7 +37,7 @@ kinds! {
     Error = 1 "error" ERROR,
     /// The scenario's future is dropped.
     Cancel = 2 "cancel" CANCEL,
-    /// A second passes, and the wall clock goes back by an hour.
+    /// A second passes, and the wall clock jumps: an hour back, an hour on or a millisecond back, in turn.
     Delay = 3 "delay" DELAY,
     /// The opening is refused.
     RefusedBegin = 4 "refused-begin" REFUSED_BEGIN,

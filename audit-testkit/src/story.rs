@@ -69,6 +69,8 @@ pub struct Story {
     pub points: Vec<(Id, Record)>,
     /// One line for each record, in order: what a failure prints last.
     pub lines: Vec<String>,
+    /// Every record that counts, with its place, in order of stream and sequence.
+    pub records: Vec<(Id, Record)>,
     /// Where it was read.
     pub(crate) place: PathBuf,
 }
@@ -103,10 +105,11 @@ impl Story {
                         let entry = Entry { id, site, node, parent, detached, attempt, ends: Vec::new() };
                         story.entries.insert(id, entry);
                     }
-                    Kind::StateClosed => ends.push((id, record)),
+                    Kind::StateClosed => ends.push((id, record.clone())),
                     Kind::Site | Kind::StreamOpened | Kind::StreamClosed | Kind::GroupCommitted => {}
-                    _ => story.points.push((id, record)),
+                    _ => story.points.push((id, record.clone())),
                 }
+                story.records.push((id, record));
             }
         }
         for (by, record) in ends {
@@ -115,6 +118,20 @@ impl Story {
             }
         }
         Ok(story)
+    }
+
+    /// The trail's directory. Everything that reads trails can be asked about it as long as its lab, or the check that was
+    /// given this story, is there. Beside it stand the scenario's own files and, behind a kill, `said`: what the killed
+    /// process wrote to its standard output and error.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.place
+    }
+
+    /// The records of one kind, in order.
+    #[must_use]
+    pub fn of_kind(&self, kind: Kind) -> Vec<&Record> {
+        self.records.iter().map(|(_, record)| record).filter(|record| record.header.kind == kind).collect()
     }
 
     /// The entries of a node or function; an unknown name is an empty set.

@@ -3,12 +3,12 @@
 //!
 //! `cargo run --release --example governed_run -- [--trail DIR]`
 
-use audit_runtime::Recorder;
 use audit_runtime::contract::{Contract, Expectation, Outcome, ResultId, Subject};
 use audit_runtime::governance::{
     Action, ActionError, Catalog, Correlation, Decision, Ended, Executor, Order, Profile, Reason, Rules, Work,
     reconcile_run,
 };
+use audit_runtime::{Recorder, audited};
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ fn contract(patience: Duration) -> Contract {
 
 /// What is to go wrong.
 #[derive(Clone, Copy, PartialEq)]
-enum Illness {
+pub(crate) enum Illness {
     None,
     TooMuch,
     BankSaysNo,
@@ -76,7 +76,23 @@ fn success(result: &str) -> Result<Outcome, Failure> {
     Ok(Outcome::Success { result })
 }
 
-fn transfer(recorder: &Recorder, name: &str, illness: Illness) -> Result<Ended, Failure> {
+/// Stands for a bank.
+#[audited(node = "bank", effect = external)]
+fn bank(transfer: &Transfer, illness: Illness) -> Result<String, Failure> {
+    match illness {
+        Illness::BankSaysNo => Err("the bank is closed".into()),
+        _ => Ok(format!("booking of {}", transfer.amount)),
+    }
+}
+
+/// Stands for a letter.
+#[audited(node = "letter", effect = external)]
+fn letter(transfer: &Transfer) -> Result<String, Failure> {
+    Ok(format!("mail to {}", transfer.to))
+}
+
+/// One run from its contract to its verdict.
+pub(crate) fn transfer(recorder: &Recorder, name: &str, illness: Illness) -> Result<Ended, Failure> {
     let profile = Profile::new("payments", Policy { limit: 1_000 }, [BOOK])?;
     let catalog = Catalog::new()
         .action(Action::new(BOOK, "1.0.0").needs("ledger"))
@@ -92,23 +108,20 @@ fn transfer(recorder: &Recorder, name: &str, illness: Illness) -> Result<Ended, 
         Err(denial) => return Ok(run.fail(&denial.to_string())?),
     };
     let run = run.authorize(&authorization)?.execute()?;
-    let booked = run.scope(|| {
-        authorization.execute(&catalog, &order, &payload, |transfer| match illness {
-            Illness::BankSaysNo => Err("the bank is closed"),
-            _ => Ok(format!("booking of {}", transfer.amount)),
-        })
-    });
+    let booked = run.scope(|| authorization.execute(&catalog, &order, &payload, |transfer| bank(transfer, illness)));
     match booked {
         Ok(_) => run.acknowledge(&of(BOOK), &success("booking-1")?)?,
         Err(ActionError::Failed { error, .. }) => {
-            run.acknowledge(&of(BOOK), &Outcome::Failure { error: error.to_owned() })?;
-            let refused = run.report(Work::Failed(error.to_owned())).err().ok_or("failed work leads nowhere")?;
-            return Ok(refused.run.fail(error)?);
+            let error = error.to_string();
+            run.acknowledge(&of(BOOK), &Outcome::Failure { error: error.clone() })?;
+            let refused = run.report(Work::Failed(error.clone())).err().ok_or("failed work leads nowhere")?;
+            return Ok(refused.run.fail(&error)?);
         }
         Err(other) => return Err(other.into()),
     };
     if illness != Illness::NobodyNotified {
-        run.acknowledge(&of(NOTIFY), &success("mail-1")?)?;
+        let mail = run.scope(|| letter(&payload))?;
+        run.acknowledge(&of(NOTIFY), &success(&mail)?)?;
     }
     match run.report(Work::Done)?.check() {
         Ok(run) => Ok(run.complete(ResultId::new("receipt-1").ok_or("a result is never blank")?)?),

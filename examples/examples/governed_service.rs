@@ -17,7 +17,7 @@ use audit_runtime::governance::{
     Action, ActionError, Authorization, Catalog, Correlation, Decision, Executor, GateReason, Order, Profile, Reason,
     Rules, Ruling, Steps,
 };
-use audit_runtime::{Builder, Recorder, RunHandle, Severity};
+use audit_runtime::{Builder, Recorder, RunHandle, Severity, audited};
 use audited_examples::http::Client;
 use axum::Router;
 use axum::body::Bytes;
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// The longest that a transfer may take, unless `--patience MS` says otherwise.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ audit_runtime::reason_codes! {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Transfer {
+pub(crate) struct Transfer {
     amount: u64,
     to: String,
 }
@@ -67,10 +67,27 @@ fn judge(policy: &Policy, transfer: &Transfer) -> Decision {
     Decision::allow(rules)
 }
 
+/// What a bank says instead of a booking.
+#[derive(Debug)]
+pub(crate) struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<audit_runtime::Error> for Refused {
+    fn from(error: audit_runtime::Error) -> Refused {
+        Refused(error.to_string())
+    }
+}
+
 /// Stands for a bank, one of which takes longer than anybody waits.
-fn bank(transfer: &Transfer, patience: Duration) -> Result<String, String> {
+#[audited(node = "bank", effect = external)]
+fn bank(transfer: &Transfer, patience: Duration) -> Result<String, Refused> {
     match transfer.to.as_str() {
-        "broken-bank" => Err("the bank is closed".to_owned()),
+        "broken-bank" => Err(Refused("the bank is closed".to_owned())),
         "slow-bank" => {
             std::thread::sleep(2 * patience);
             Ok("too late".to_owned())
@@ -80,7 +97,7 @@ fn bank(transfer: &Transfer, patience: Duration) -> Result<String, String> {
 }
 
 /// What a handler works with.
-struct Service {
+pub(crate) struct Service {
     recorder: Recorder,
     run: RunHandle,
     profile: Profile<Policy>,
@@ -93,10 +110,10 @@ fn order(action: &'static str) -> Order<'static> {
 }
 
 /// A status and a body; what an answer says besides comes from its correlation.
-type Answer = (StatusCode, Value);
+pub(crate) type Answer = (StatusCode, Value);
 
 impl Service {
-    fn new(recorder: &Recorder, run: RunHandle, patience: Duration) -> Result<Service, Failure> {
+    pub(crate) fn new(recorder: &Recorder, run: RunHandle, patience: Duration) -> Result<Service, Failure> {
         let profile = Profile::new("payments", Policy { limit: 1_000 }, ["send", "settle"])?;
         let catalog = Catalog::new()
             .action(Action::new("send", "1.0.0").needs("ledger"))
@@ -106,11 +123,11 @@ impl Service {
     }
 
     /// Gate, action, response: each is on the device before the next begins.
-    fn handle(
+    pub(crate) fn handle(
         &self,
         correlation: &Correlation,
         body: &[u8],
-        act: impl FnOnce(&Service, Authorization, Transfer) -> Result<String, ActionError<String>>,
+        act: impl FnOnce(&Service, Authorization, Transfer) -> Result<String, ActionError<Refused>>,
     ) -> Answer {
         let (status, mut told) = match self.decide(correlation, body) {
             Err(error) => (StatusCode::SERVICE_UNAVAILABLE, json!({ "error": error.code().text() })),
@@ -147,21 +164,31 @@ impl Service {
         }
     }
 
-    fn send(&self, authorization: Authorization, transfer: Transfer) -> Result<String, ActionError<String>> {
+    pub(crate) fn send(
+        &self,
+        authorization: Authorization,
+        transfer: Transfer,
+    ) -> Result<String, ActionError<Refused>> {
         let patience = self.patience;
         let body = move |transfer: Transfer| bank(&transfer, patience);
         authorization.execute_within(patience, &self.catalog, &order("send"), transfer, body)
     }
 
-    fn settle(&self, authorization: Authorization, transfer: Transfer) -> Result<String, ActionError<String>> {
+    pub(crate) fn settle(
+        &self,
+        authorization: Authorization,
+        transfer: Transfer,
+    ) -> Result<String, ActionError<Refused>> {
         let steps = |transfer: &Transfer, steps: &mut Steps| {
-            steps.step("reserve", &transfer.amount, |_| Ok::<_, String>("reserved"))?;
+            steps.step("reserve", &transfer.amount, |_| Ok::<_, Refused>("reserved"))?;
             let booked = steps.step("book", transfer, |transfer| bank(transfer, self.patience))?;
-            steps.step("confirm", &booked, |booked| Ok::<_, String>(booked.clone()))
+            steps.step("confirm", &booked, |booked| Ok::<_, Refused>(booked.clone()))
         };
         let settled = authorization.execute_steps(&self.catalog, &order("settle"), &transfer, steps);
         settled.map_err(|error| match error {
-            ActionError::Failed { attempt, error } => ActionError::Failed { attempt, error: error.to_string() },
+            ActionError::Failed { attempt, error } => {
+                ActionError::Failed { attempt, error: Refused(error.to_string()) }
+            }
             ActionError::Blocked(blocked) => ActionError::Blocked(blocked),
             ActionError::TimedOut { attempt, after } => ActionError::TimedOut { attempt, after },
             ActionError::Audit(error) => ActionError::Audit(error),
@@ -169,7 +196,7 @@ impl Service {
     }
 }
 
-fn executed(result: Result<String, ActionError<String>>) -> Answer {
+fn executed(result: Result<String, ActionError<Refused>>) -> Answer {
     match result {
         Ok(booking) => (StatusCode::OK, json!({ "decision": "ALLOW", "status": "SUCCESS", "booking": booking })),
         Err(ActionError::Blocked(blocked)) => (

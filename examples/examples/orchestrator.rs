@@ -10,23 +10,23 @@ use audit_runtime::governance::{
 };
 use audit_runtime::model::Kind;
 use audit_runtime::trail::Trail;
-use audit_runtime::{Id, Recorder, Severity, action, audit_context, gate};
+use audit_runtime::{Id, Recorder, Severity, action, audit_context, audited, gate};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is to be executed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Task {
+pub(crate) struct Task {
     language: String,
     code: String,
     network: bool,
 }
 
-fn task(language: &str, code: &str) -> Task {
+pub(crate) fn task(language: &str, code: &str) -> Task {
     Task { language: language.to_owned(), code: code.to_owned(), network: false }
 }
 
@@ -76,7 +76,7 @@ impl From<audit_runtime::Error> for Fault {
 
 /// Tools, policy, and what was executed before.
 #[derive(Clone)]
-struct Orchestrator {
+pub(crate) struct Orchestrator {
     recorder: Recorder,
     profile: Arc<Profile<Policy>>,
     sandbox: Arc<Executor>,
@@ -85,13 +85,19 @@ struct Orchestrator {
 }
 
 /// What was asked for, with its correlation.
-struct Request {
+pub(crate) struct Request {
     task: Task,
     correlation: Correlation,
 }
 
+impl Request {
+    pub(crate) fn new(name: &str, task: Task) -> Request {
+        Request { task, correlation: Correlation::fresh().tenant("acme").session("s-1").request("execute", name) }
+    }
+}
+
 impl Orchestrator {
-    fn new(recorder: &Recorder) -> Result<Orchestrator, Failure> {
+    pub(crate) fn new(recorder: &Recorder) -> Result<Orchestrator, Failure> {
         let policy = Policy { longest: 200, network: false };
         Ok(Orchestrator {
             recorder: recorder.clone(),
@@ -103,6 +109,7 @@ impl Orchestrator {
     }
 
     /// Which tool can execute a task; what was found is a record.
+    #[audited(node = "discover")]
     fn discover(&self, task: &Task) -> Result<Option<&'static str>, Failure> {
         let found = self.tools.get(task.language.as_str()).copied();
         let severity = if found.is_some() { Severity::Info } else { Severity::Warning };
@@ -141,7 +148,7 @@ impl Orchestrator {
         executor = self.sandbox,
         needs("python"),
         limits(bytes = 4096, depth = 4),
-        within = 200ms
+        within = 1s
     )]
     async fn execute_code(&self, authorization: Authorization, task: &Task) -> Result<String, Fault> {
         let cached = self.cache().get(task).cloned();
@@ -161,7 +168,7 @@ impl Orchestrator {
     }
 
     /// One request from its discovery to its answer.
-    async fn handle(&self, request: Request) -> Result<String, Failure> {
+    pub(crate) async fn handle(&self, request: Request) -> Result<String, Failure> {
         let tool = self.discover(&request.task)?;
         let authorization = match self.may_execute(&request.task, tool, request.correlation).await? {
             Ruling::Allowed(authorization) => authorization,
@@ -188,6 +195,7 @@ impl Orchestrator {
 }
 
 /// A sandbox in one line: sums are added up, `sleep` never ends, anything else fails.
+#[audited(node = "evaluate")]
 async fn evaluate(code: &str) -> Result<String, Fault> {
     tokio::task::yield_now().await;
     if code == "sleep" {
@@ -199,19 +207,16 @@ async fn evaluate(code: &str) -> Result<String, Fault> {
 }
 
 fn requests(executions: u64) -> Vec<(String, Vec<Request>)> {
-    let request = |name: &str, task: Task| Request {
-        task,
-        correlation: Correlation::fresh().tenant("acme").session("s-1").request("execute", name),
-    };
     let mut steps: Vec<(String, Vec<Request>)> = Vec::new();
-    let mut one = |name: &str, task: Task| steps.push((name.to_owned(), vec![request(name, task)]));
+    let mut one = |name: &str, task: Task| steps.push((name.to_owned(), vec![Request::new(name, task)]));
     one("a sum", task("python", "1 + 2"));
     one("the same again", task("python", "1 + 2"));
     one("no tool", task("cobol", "DISPLAY 1"));
     one("approval", Task { network: true, ..task("python", "3 + 4") });
     one("a mistake", task("python", "1 + x"));
     one("no end", task("rust", "sleep"));
-    let many = (0..executions).map(|n| request(&format!("sum {n}"), task("rust", &format!("{n} + {n}")))).collect();
+    let many =
+        (0..executions).map(|n| Request::new(&format!("sum {n}"), task("rust", &format!("{n} + {n}")))).collect();
     steps.push((format!("{executions} at one time"), many));
     steps
 }

@@ -19,7 +19,7 @@ contract! {
 
 /// Asks for the payment and the letter.
 #[audited(expects(settlement::PAYMENT_SENT within 5s, settlement::LETTER_POSTED within 1h), digest(order))]
-fn accept(order: u32) -> Result<(), Error> {
+pub(crate) fn accept(order: u32) -> Result<(), Error> {
     pay(order)?;
     post(order)
 }

@@ -3,3 +3,11 @@
 #![forbid(unsafe_code)]
 
 pub mod http;
+
+use std::path::{Path, PathBuf};
+
+/// Where the input and the look-ups lie that come with the project.
+#[must_use]
+pub fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
+}

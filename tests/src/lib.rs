@@ -7,6 +7,5 @@ pub mod absent;
 pub mod journey;
 pub mod meeter;
 pub mod seed;
-pub mod storage;
 pub mod story;
 pub mod victim;

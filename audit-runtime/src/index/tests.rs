@@ -198,7 +198,7 @@ fn j7_catching_up_a_record_at_a_time_equals_a_rebuild_whatever_stream_comes_firs
 
 /// Negative control: a projector that leaves a stream out is caught by the comparison with a scan.
 #[test]
-fn q6_a_projection_that_skips_a_stream_differs_from_the_scan() {
+fn q6_t10_a_projection_that_skips_a_stream_differs_from_the_scan() {
     let (dead, by) = dead_and_recovered(3, 5);
     let (_dir, layout) = trail();
     by.write(&layout, by.records.len());
@@ -260,7 +260,7 @@ fn g11_two_terminals_in_the_journal_are_both_visible() {
 }
 
 #[test]
-fn j11_unknown_kinds_are_kept_and_named_and_projecting_goes_on() {
+fn j11_t13_unknown_kinds_are_kept_and_named_and_projecting_goes_on() {
     let (_dir, layout) = trail();
     let mut script = Script::new(4);
     let mut strange = Header::new(Kind::Note).encode();

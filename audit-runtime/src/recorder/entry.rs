@@ -434,10 +434,15 @@ impl Recorder {
         self.settle(outcome, &beside, kept)
     }
 
+    /// A lab's clock stands still: a task that waits for another thread would let every timer fire at once, so it waits
+    /// where it is polled.
+    pub(super) fn is_in_a_lab(&self) -> bool {
+        self.0.planned.is_some() && !seeded::is("lab_waits_elsewhere")
+    }
+
     /// As [`wait`](Self::wait), for tasks.
     pub(crate) fn poll(&self, pending: &mut Pending, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.0.planned.is_some() && !seeded::is("lab_waits_elsewhere") {
-            // A lab's clock stands still: a task that waits for another thread would let every timer fire at once.
+        if self.is_in_a_lab() {
             return Poll::Ready(self.wait(pending.take()));
         }
         let mut outcome = Ok(());

@@ -140,6 +140,9 @@ impl Recorder {
     }
 
     pub(super) fn poll_beside(&self, beside: &mut Beside, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.is_in_a_lab() {
+            return Poll::Ready(self.wait_beside(beside));
+        }
         let Some(journal) = &mut beside.journal else { return Poll::Ready(Ok(())) };
         let kept = std::task::ready!(self.0.journal.poll(journal, cx));
         beside.journal = None;

@@ -57,7 +57,7 @@ fn v1_every_flipped_byte_of_every_record_is_found() {
 }
 
 #[test]
-fn v1_records_cut_doubled_swapped_or_spliced_in_are_found() {
+fn v1_t7_records_cut_doubled_swapped_or_spliced_in_are_found() {
     let (_dir, layout, dead, by) = sound();
     for (script, other) in [(&dead, &by), (&by, &dead)] {
         let count = script.records.len();
@@ -150,7 +150,7 @@ fn g11_two_terminals_a_terminal_first_and_one_of_nothing_are_found() {
 }
 
 #[test]
-fn j11_unknown_kinds_are_counted_and_are_no_fault() {
+fn j11_t13_unknown_kinds_are_counted_and_are_no_fault() {
     let (_dir, layout) = trail();
     let mut script = Script::new(4);
     let mut strange = crate::model::Header::new(crate::model::Kind::Note).encode();

@@ -100,7 +100,7 @@ fn sweep(operations: &[Operation]) -> usize {
 }
 
 #[test]
-fn d1_d4_d9_every_write_fails_in_every_way() {
+fn d1_d4_d9_t11_every_write_fails_in_every_way() {
     assert!(sweep(&[Operation::Write]) > 100);
 }
 
@@ -172,7 +172,7 @@ fn g12_when_the_second_sink_fails_too_the_error_names_both() {
 
 /// Storage that lies is what the oracle must see through; otherwise the sweeps above prove nothing.
 #[test]
-fn control_lying_storage_is_caught() {
+fn t1_t2_control_lying_storage_is_caught() {
     let lies = [
         (Fault::from(Operation::Sync, 1, Effect::Pretended), true, "is lost"),
         (Fault::from(Operation::Create, 1, Effect::Pretended), true, "is lost"),

@@ -7,6 +7,7 @@ use audit_runtime::journal::frame::{SEGMENT_HEADER, SegmentHeader};
 use audit_runtime::journal::{Layout, Reader, Tear};
 use audit_runtime::{Durability, Severity, StreamId};
 use audit_testkit::{FaultyStorage, Operation, Unsynced};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -109,6 +110,35 @@ fn j4_a_cut_at_every_byte_loses_nothing_before_it() {
         }
     }
     println!("{images} images of a stream of {} records, {used} bytes", ends.len() - 1);
+}
+
+#[test]
+fn t7_a_stream_that_was_rolled_back_is_never_written_again_and_no_sequence_is_used_twice() {
+    let killed = Killed::after(4, "text");
+    let whole = killed.copy("whole");
+    let mut reader = Reader::open(&Layout::at(&whole), killed.stream).expect("opens");
+    let mut ends = Vec::new();
+    while reader.next().expect("a frame").is_some() {
+        ends.push(usize::try_from(reader.end().offset).expect("small"));
+    }
+    for (n, end) in ends.iter().enumerate().skip(1) {
+        let trail = killed.copy(&format!("rolled back to {n}"));
+        let path = killed.segment(&trail, 0);
+        let shortened = fs::read(&path).expect("a segment")[..*end].to_vec();
+        fs::write(&path, &shortened).expect("written");
+        let recorder = builder(&trail, FaultyStorage::new()).open().expect("opens");
+        recorder.enter("later").expect("enters").complete().expect("ends");
+        recorder.close().expect("closes");
+        assert_eq!(fs::read(&path).expect("a segment"), shortened, "an old stream was written");
+        let (layout, mut used) = (Layout::at(&trail), BTreeSet::new());
+        for stream in layout.streams().expect("streams") {
+            let mut reader = Reader::open(&layout, stream).expect("opens");
+            while let Some(frame) = reader.next().expect("a frame") {
+                assert!(used.insert((stream, frame.seq)), "{stream} uses {} twice", frame.seq);
+            }
+        }
+        assert_eq!(faults_of(&trail, &[]), Vec::<String>::new(), "rolled back to {n}");
+    }
 }
 
 #[test]

@@ -5,8 +5,10 @@
 //! | `script` | the plan: what is armed, what was hit, what fired |
 //! | `room` | the lab itself |
 //! | `task` | work inside a lab: the scenario's future, tasks and threads |
+//! | `hang` | scenarios that do not come to an end |
 //! | `told` | what was acknowledged, kept where a kill does not take it |
 
+mod hang;
 mod room;
 mod script;
 mod task;
@@ -15,5 +17,5 @@ mod told;
 pub use room::Lab;
 pub(crate) use room::{ACKNOWLEDGED, STRUCK, Setup, die, fast_dir, plain, resolve};
 pub use script::Hold;
-pub(crate) use script::{Fired, INJECTED, Seen, site_name};
+pub(crate) use script::{Fired, INJECTED, Seen, can_happen, site_name};
 pub(crate) use told::Told;

@@ -13,6 +13,7 @@ use audit_runtime::{Builder, Durability, Recorder, catalogue};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
@@ -51,7 +52,17 @@ pub(super) struct Room {
     told: Arc<Told>,
     watch: Mutex<Option<Watch>>,
     pub(super) threads: usize,
+    pub(super) patience: Duration,
+    /// Threads that this lab has started and that have not ended.
+    pub(super) running: Arc<AtomicUsize>,
+    /// The thread that opened it: under a test harness it is called as its test.
+    owner: String,
+    /// Somebody has looked at what it came to.
+    closed: AtomicBool,
 }
+
+/// How long a lab that was opened by hand waits for work that does not end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a lab is opened with.
 #[derive(Default)]
@@ -65,6 +76,8 @@ pub(crate) struct Setup {
     /// Worker threads; 0 is one thread whose timers fire at once.
     pub(crate) threads: usize,
     pub(crate) durability: Option<Durability>,
+    /// How long it waits for work that does not end.
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A temporary directory, in memory where the system has such a place.
@@ -143,8 +156,21 @@ impl Lab {
         let recorder = builder.open().map_err(|error| error.to_string())?;
         recorder.observe(Arc::clone(&told) as _);
         let watch = Mutex::new(Some(Watch::begin()));
-        let threads = setup.threads;
-        Ok(Lab(Arc::new(Room { _home: home, dir, trail, recorder, script, clock, told, watch, threads })))
+        Ok(Lab(Arc::new(Room {
+            _home: home,
+            dir,
+            trail,
+            recorder,
+            script,
+            clock,
+            told,
+            watch,
+            threads: setup.threads,
+            patience: setup.patience.unwrap_or(PATIENCE),
+            running: Arc::default(),
+            owner: std::thread::current().name().unwrap_or_default().to_owned(),
+            closed: AtomicBool::new(false),
+        })))
     }
 
     /// The lab's recorder.
@@ -215,48 +241,106 @@ impl Lab {
 
     /// Audited calls that were made in no lab while this one was open, as texts.
     pub(crate) fn orphans(&self) -> Vec<String> {
-        let seen = self.0.watch.lock().as_ref().map(Watch::seen).unwrap_or_default();
-        let thread = |name: &str| {
-            if name.is_empty() { "a thread without a name".to_owned() } else { format!("thread `{name}`") }
-        };
-        seen.iter()
-            .map(|orphan| {
-                format!(
-                    "I10 {} ran on {} in no lab: start threads with `lab.thread`, tasks inside `lab.block_on`, and carry contexts with `audit_context()`",
-                    site_name(orphan.site),
-                    thread(&orphan.thread)
-                )
-            })
-            .collect()
+        self.0.orphans()
+    }
+
+    /// What a run without faults must not leave: faults that a test armed and that never happened, threads that run on, a
+    /// scenario that did not end.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        self.0.unfinished()
     }
 
     /// Whether anything is left for a recovery: entries that are open, a recorder that failed.
     pub(crate) fn close(&self) -> bool {
-        let leaked = !self.0.recorder.leaked().is_empty();
-        let failed = self.0.recorder.close().is_err();
-        leaked || failed
+        self.0.close()
     }
 
-    /// Closes the lab and checks what must hold of every trail, and that no work went astray.
+    /// Closes the lab without a look at what it left: for a test that breaks its trail on purpose and says itself what must
+    /// become of it.
+    pub fn give_up(self) {
+        self.0.close();
+    }
+
+    /// Closes the lab and checks what must hold of every trail, that no work went astray, and that every fault that was
+    /// armed has happened. A lab that is dropped without it is checked as well.
     ///
     /// # Panics
     /// With each broken promise.
     pub fn finish(self) {
-        let leaked = self.0.recorder.leaked();
+        self.0.finish();
+    }
+}
+
+impl Room {
+    /// Whether a stray call on this thread is this lab's affair. The tests beside it have threads that are called by their
+    /// paths, and their own labs.
+    fn concerns(&self, thread: &str) -> bool {
+        let of_another_test = thread.contains("::") && !self.owner.is_empty() && thread != self.owner;
+        !of_another_test
+    }
+
+    fn orphans(&self) -> Vec<String> {
+        let seen = self.watch.lock().as_ref().map(Watch::seen).unwrap_or_default();
+        let thread = |name: &str| {
+            if name.is_empty() { "a thread without a name".to_owned() } else { format!("thread `{name}`") }
+        };
+        let ours = seen.iter().filter(|orphan| self.concerns(&orphan.thread));
+        ours.map(|orphan| {
+            format!(
+                "I10 {} ran on {} in no lab: start threads with `lab.thread`, tasks inside `lab.block_on`, and carry contexts with `audit_context()`",
+                site_name(orphan.site),
+                thread(&orphan.thread)
+            )
+        })
+        .collect()
+    }
+
+    fn unfinished(&self) -> Vec<String> {
+        let mut left = self.script.inert();
+        if self.script.hung() {
+            left.push(format!("the scenario hung: no end within {:?}", self.patience));
+        }
+        match self.running.load(Ordering::SeqCst) {
+            0 => {}
+            1 => left.push("a thread of this lab still runs when its test has ended: join it".to_owned()),
+            n => left.push(format!("{n} threads of this lab still run when its test has ended: join them")),
+        }
+        left
+    }
+
+    fn close(&self) -> bool {
+        self.closed.store(true, Ordering::SeqCst);
+        let leaked = !self.recorder.leaked().is_empty();
+        let failed = self.recorder.close().is_err();
+        leaked || failed
+    }
+
+    fn finish(&self) {
+        let leaked = self.recorder.leaked();
         let mut broken = self.orphans();
+        broken.extend(self.unfinished());
         broken.extend(leaked.iter().map(|entry| format!("I1 {entry} is still open when its test has ended")));
         if self.close() {
-            broken.extend(self.0.recorder.health().poison.map(|poison| format!("the recorder failed: {poison}")));
+            broken.extend(self.recorder.health().poison.map(|poison| format!("the recorder failed: {poison}")));
         }
-        let known = Known { acknowledged: self.told().all(), roots: true };
-        match invariants(&Layout::at(&self.0.trail), &known) {
+        let known = Known { acknowledged: self.told.all(), roots: true };
+        match invariants(&Layout::at(&self.trail), &known) {
             Ok(census) => broken.extend(census.findings.iter().map(ToString::to_string)),
             Err(error) => broken.push(error.to_string()),
         }
-        if let Ok(story) = Story::read(&self.0.trail) {
-            coverage::lab(&coverage::this_test(), &self.0.script.seen(), &story, &self.0.script.fired());
+        if let Ok(story) = Story::read(&self.trail) {
+            coverage::lab(&coverage::this_test(), &self.script.seen(), &story, &self.script.fired());
         }
         assert!(broken.is_empty(), "the lab's trail is not sound:\n  {}", broken.join("\n  "));
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // Who panics has told already that something is wrong.
+        if !self.closed.load(Ordering::SeqCst) && !std::thread::panicking() {
+            self.finish();
+        }
     }
 }
 

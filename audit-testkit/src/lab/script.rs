@@ -46,6 +46,39 @@ pub(crate) struct Fired {
 struct Armed {
     case: Case,
     hold: Option<Arc<Gate>>,
+    /// It came to its moment.
+    met: bool,
+    /// It happened there.
+    fired: bool,
+}
+
+/// Whether this fault is one of those that can happen at this moment.
+pub(crate) fn can_happen(kind: Kind, hit: &Hit) -> bool {
+    match kind {
+        Kind::Panic | Kind::Delay | Kind::Kill => true,
+        Kind::Error => hit.can_fail,
+        Kind::Cancel => hit.can_cancel,
+        Kind::RefusedBegin => hit.can_refuse && hit.phase == Phase::BeforeBegin,
+        Kind::FailedClose => hit.can_refuse && hit.phase == Phase::BeforeComplete,
+        Kind::FailsOnce
+        | Kind::FailsForEver
+        | Kind::Full
+        | Kind::Slow
+        | Kind::KeptButAnswerLost
+        | Kind::PowerCut
+        | Kind::TornTail
+        | Kind::ShortWrite => false,
+    }
+}
+
+/// Where the wall clock goes in a delay, in turn: an hour back, an hour on, a millisecond back.
+const JUMPS: [i64; 3] = [-3_600_000_000_000, 3_600_000_000_000, -1_000_000];
+
+impl Armed {
+    fn fire(&mut self) -> Case {
+        self.fired = true;
+        self.case.clone()
+    }
 }
 
 #[derive(Default)]
@@ -56,6 +89,7 @@ struct State {
     fired: Vec<Fired>,
     polls: u32,
     cut: bool,
+    hung: bool,
     waker: Option<Waker>,
 }
 
@@ -77,12 +111,13 @@ impl Script {
     }
 
     pub(crate) fn arm(&self, case: Case) {
-        self.state.lock().armed.push(Armed { case, hold: None });
+        self.state.lock().armed.push(Armed { case, hold: None, met: false, fired: false });
     }
 
     pub(crate) fn hold(&self, case: Case) -> Hold {
         let gate = Arc::new(Gate::default());
-        self.state.lock().armed.push(Armed { case, hold: Some(Arc::clone(&gate)) });
+        let hold = Some(Arc::clone(&gate));
+        self.state.lock().armed.push(Armed { case, hold, met: false, fired: false });
         Hold { gate }
     }
 
@@ -92,6 +127,29 @@ impl Script {
 
     pub(crate) fn fired(&self) -> Vec<Fired> {
         self.state.lock().fired.clone()
+    }
+
+    /// What was armed and never happened, as texts.
+    pub(crate) fn inert(&self) -> Vec<String> {
+        let state = self.state.lock();
+        let idle = state.armed.iter().filter(|armed| !armed.fired);
+        idle.map(|armed| match (armed.met, &armed.hold) {
+            (true, _) => format!("INERT: {} was armed, and cannot happen at this moment", armed.case),
+            (false, None) => format!("INERT: {} was armed, and its moment never came", armed.case),
+            (false, Some(_)) => format!("INERT: {} was to be held, and its moment never came", armed.case),
+        })
+        .collect()
+    }
+
+    /// Whether the scenario was dropped because its time was up.
+    pub(crate) fn hung(&self) -> bool {
+        self.state.lock().hung
+    }
+
+    /// The scenario's time is up: its future is dropped as soon as its runtime comes to it.
+    pub(super) fn give_up(&self) {
+        self.state.lock().hung = true;
+        self.cut();
     }
 
     pub(crate) fn polls(&self) -> u32 {
@@ -112,15 +170,15 @@ impl Script {
         let mut state = self.state.lock();
         state.polls += 1;
         let nth = state.polls;
-        let armed = state.armed.iter().find(|armed| armed.case.place == "poll" && armed.case.nth == nth);
-        if let Some(case) = armed.map(|armed| armed.case.clone()) {
+        let armed = state.armed.iter_mut().find(|armed| armed.case.place == "poll" && armed.case.nth == nth);
+        if let Some(case) = armed.map(Armed::fire) {
             state.fired.push(Fired { case, at: None });
             state.cut = true;
         }
         state.cut
     }
 
-    fn cut(&self) -> Answer {
+    fn cut(&self) {
         let waker = {
             let mut state = self.state.lock();
             state.cut = true;
@@ -129,13 +187,12 @@ impl Script {
         if let Some(waker) = waker {
             waker.wake();
         }
-        Answer::Cancel
     }
 }
 
 impl Plan for Script {
     fn at(&self, hit: &Hit) -> Answer {
-        let (seen, armed) = {
+        let (seen, armed, jump) = {
             let mut state = self.state.lock();
             let nth = state.counts.entry((std::ptr::from_ref(hit.site) as usize, hit.phase)).or_default();
             *nth += 1;
@@ -144,12 +201,15 @@ impl Plan for Script {
             let name = site_name(hit.site);
             let phase = phase_text(hit.phase);
             let here = |case: &Case| case.nth == seen.nth && case.phase == phase && case.place == name;
-            let armed = state.armed.iter().find(|armed| here(&armed.case));
-            let armed = armed.map(|armed| (armed.case.clone(), armed.hold.clone()));
+            let armed = state.armed.iter_mut().find(|armed| here(&armed.case));
+            let armed = armed.and_then(|armed| {
+                armed.met = true;
+                can_happen(armed.case.kind, hit).then(|| (armed.fire(), armed.hold.clone()))
+            });
             if let Some((case, _)) = &armed {
                 state.fired.push(Fired { case: case.clone(), at: Some(*hit) });
             }
-            (seen, armed)
+            (seen, armed, JUMPS[state.seen.len() % JUMPS.len()])
         };
         if let Some(on_hit) = &self.on_hit {
             on_hit(&seen);
@@ -170,11 +230,14 @@ impl Plan for Script {
             }
             Kind::Error => Answer::Fail,
             Kind::RefusedBegin | Kind::FailedClose => Answer::Refuse,
-            Kind::Cancel => self.cut(),
+            Kind::Cancel => {
+                self.cut();
+                Answer::Cancel
+            }
             Kind::Delay => {
                 use audit_runtime::clock::Clock as _;
                 self.clock.advance(1_000_000_000);
-                self.clock.step_wall(-3_600_000_000_000);
+                self.clock.step_wall(jump);
                 debug_assert!(self.clock.mono_ns() > 0);
                 Answer::Go
             }

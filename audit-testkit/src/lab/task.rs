@@ -1,20 +1,23 @@
 //! Work inside a lab: the scenario's future, tasks, blocking work and threads, all recorded in the lab.
 
+use crate::lab::hang::watch;
 use crate::lab::room::{Inside, Lab};
 use crate::lab::script::Script;
 use audit_runtime::audit_context;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 impl Lab {
     /// Runs a future to its end on a tokio runtime whose workers all belong to this lab. With one thread, which is the
-    /// default, timers fire as soon as nothing else is left to do.
+    /// default, timers fire as soon as nothing else is left to do. `None` when the plan dropped the future, or its time was
+    /// up.
     ///
     /// # Panics
     /// When tokio cannot make a runtime.
     pub fn block_on<F: Future>(&self, work: F) -> Option<F::Output> {
-        let recorder = self.recorder().clone();
         let mut builder = match self.0.threads {
             0 => {
                 let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -27,16 +30,24 @@ impl Lab {
                 builder
             }
         };
+        let (recorder, started, stopped) =
+            (self.recorder().clone(), Arc::clone(&self.0.running), Arc::clone(&self.0.running));
         builder.enable_time().on_thread_start(move || {
             // A worker belongs to its lab until it ends.
             std::mem::forget(Inside::enter());
+            started.fetch_add(1, Ordering::SeqCst);
             recorder.adopt_thread();
         });
+        builder.on_thread_stop(move || {
+            stopped.fetch_sub(1, Ordering::SeqCst);
+        });
         let runtime = builder.build().unwrap_or_else(|error| panic!("tokio makes no runtime: {error}"));
-        // The runtime is gone before this returns: what it dropped has its end in the trail.
+        let _playing = watch(&self.0.script, self.0.patience);
+        // The runtime is gone before this returns: what it dropped has its end in the trail. Blocking work that does not
+        // come to its end is left behind, and told of.
         self.scope(|| {
             let out = runtime.block_on(Cut { work: Box::pin(work), script: &self.0.script });
-            drop(runtime);
+            runtime.shutdown_timeout(self.0.patience);
             out
         })
     }
@@ -62,14 +73,31 @@ impl Lab {
     pub fn thread<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> std::thread::JoinHandle<R> {
         let context = Inside::is_here().then(audit_context);
         let recorder = self.recorder().clone();
+        let running = Running::begin(&self.0.running);
         std::thread::spawn(move || {
-            let _inside = Inside::enter();
+            let (_inside, _running) = (Inside::enter(), running);
             recorder.adopt_thread();
             match context {
                 Some(context) => context.run(work),
                 None => work(),
             }
         })
+    }
+}
+
+/// A thread of a lab, as long as it runs.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(running: &Arc<AtomicUsize>) -> Running {
+        running.fetch_add(1, Ordering::SeqCst);
+        Running(Arc::clone(running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome 
         checked.broke.extend(judge::fits(fired, &seen, &checked.story));
         coverage::exits(&matrix.title(), &checked.story, Some((case, Some(fired))));
     }
-    checked.broke.extend(judge::own_check(matrix, case, &checked.story));
+    checked.broke.extend(judge::own_check(matrix.check.as_deref(), case, &checked.story));
     if case.kind == Kind::FailedClose && checked.broke.is_empty() {
         checked.broke.extend(judge::again(matrix, home.path(), &recorded.shape));
     }

@@ -31,9 +31,11 @@ pub struct Matrix {
     pub(super) budget: Option<Duration>,
     pub(super) deadline: Duration,
     pub(super) durability: Option<Durability>,
-    #[expect(clippy::type_complexity, reason = "one closure that a test gives")]
-    pub(super) check: Option<Box<dyn Fn(&Case, &Story)>>,
+    pub(super) check: Option<Box<Check>>,
 }
+
+/// A check of a test's own.
+pub(super) type Check = dyn Fn(&Case, &Story) + Send + Sync;
 
 impl Matrix {
     fn of(scenario: Scenario) -> Matrix {
@@ -122,7 +124,8 @@ impl Matrix {
         self
     }
 
-    /// 2: recovery is killed at every operation as well.
+    /// 2: recovery is killed before every operation as well. 3: before and inside every operation, and the recovery behind
+    /// it one operation further on.
     pub fn depth(mut self, depth: u32) -> Matrix {
         self.depth = depth;
         self
@@ -134,7 +137,7 @@ impl Matrix {
         self
     }
 
-    /// The longest that a child may live; default 30 s.
+    /// The longest that a child may live, and that a runtime waits for blocking work at its end; default 30 s.
     pub fn deadline(mut self, deadline: Duration) -> Matrix {
         self.deadline = deadline;
         self
@@ -146,8 +149,10 @@ impl Matrix {
         self
     }
 
-    /// A check of the test's own behind every case; it panics where something is wrong.
-    pub fn check(mut self, check: impl Fn(&Case, &Story) + 'static) -> Matrix {
+    /// A check of the test's own behind every case of every runner; it panics where something is wrong. By then the trail
+    /// is recovered and nobody writes it, and [`Story::path`] says where it stands. Children are killed side by side, so
+    /// it is asked from several threads.
+    pub fn check(mut self, check: impl Fn(&Case, &Story) + Send + Sync + 'static) -> Matrix {
         self.check = Some(Box::new(check));
         self
     }
@@ -229,10 +234,15 @@ impl Matrix {
     }
 
     pub(super) fn setup(&self) -> Setup {
-        Setup { threads: self.threads, durability: self.durability, ..Setup::default() }
+        Setup { threads: self.threads, durability: self.durability, patience: Some(self.deadline), ..Setup::default() }
     }
 
     fn check_names(&self) {
+        assert!(
+            self.check.is_none() || self.kinds != Kinds::NONE,
+            "{}: a check, and no kind of fault behind which it could be asked",
+            self.title()
+        );
         for pattern in self.sites.iter().filter(|pattern| !pattern.ends_with("**")) {
             if let Err(why) = resolve(pattern) {
                 panic!("{}: {why}", self.title());

@@ -2,7 +2,7 @@
 //! last segment cut at every record, with a tail of zeros and of garbage. Each is recovered and checked.
 
 use super::build::Matrix;
-use super::judge::trail_of;
+use super::judge::{own_check, trail_of};
 use super::report::{Outcome, Report};
 use crate::case::{Case, Kind, Kinds, phase_text};
 use crate::coverage;
@@ -64,7 +64,8 @@ fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dy
             report.skipped += 1;
             continue;
         }
-        let checked = trail_of(&image.trail, image.acknowledged, true);
+        let mut checked = trail_of(&image.trail, image.acknowledged, true);
+        checked.broke.extend(own_check(matrix.check.as_deref(), &image.case, &checked.story));
         let last = checked.story.last(12).to_vec();
         coverage::exits(&matrix.title(), &checked.story, Some((&image.case, None)));
         report.take(&image.case, Outcome { fired: true, broke: checked.broke, last });

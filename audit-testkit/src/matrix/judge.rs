@@ -2,7 +2,7 @@
 //! somebody knows who has seen the fault: that the end fits it, that no body ran without its opening, that recovering a
 //! second time changes nothing.
 
-use super::build::Matrix;
+use super::build::{Check, Matrix};
 use super::pledges;
 use super::scenario::Came;
 use crate::case::{Case, Kind};
@@ -16,6 +16,7 @@ use audit_runtime::site::OnFailure;
 use audit_runtime::trail::{Acknowledged, Known, invariants};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 /// A trail that was looked at.
 #[derive(Default)]
@@ -28,8 +29,14 @@ pub(crate) struct Checked {
 pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Checked {
     let mut broke = lab.orphans();
     let (trail, acknowledged) = (lab.path().to_owned(), lab.told().all());
+    let (unfinished, hung) = (lab.unfinished(), lab.script().hung());
     let left = lab.close();
     drop(lab);
+    match clean {
+        true => broke.extend(unfinished),
+        false if hung => broke.push("the scenario hung: it came to no end behind this fault".to_owned()),
+        false => {}
+    }
     if clean && left {
         broke.push("I1 entries are open, or the recorder failed, when the scenario has ended".to_owned());
     }
@@ -78,10 +85,23 @@ pub(crate) fn trail_of(trail: &Path, acknowledged: Vec<Acknowledged>, recover: b
     checked
 }
 
+/// How often a trail is opened again where a stream looked as if its writer lived. A process that was started while its
+/// lock was held keeps that lock until it has become another program, and the tests beside this one start such processes.
+const AGAIN: u32 = 3;
+
 /// Opens and closes a trail, as the next program would.
 pub(crate) fn settle(trail: &Path) -> Result<(), String> {
-    let recorder = plain(trail).open().map_err(|error| error.to_string())?;
-    recorder.close().map(drop).map_err(|error| error.to_string())
+    let layout = Layout::at(trail);
+    for once_more in (0..=AGAIN).rev() {
+        let recorder = plain(trail).open().map_err(|error| error.to_string())?;
+        recorder.close().map(drop).map_err(|error| error.to_string())?;
+        let streams = layout.streams().unwrap_or_default();
+        if once_more == 0 || streams.into_iter().all(|stream| layout.ended(stream).exists()) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 /// Bodies that ran without an opening of their own.
@@ -178,9 +198,9 @@ pub(crate) fn end_fits(entry: &Entry, phase: Phase, kind: Kind) -> Option<String
     })
 }
 
-/// The test's own check.
-pub(crate) fn own_check(matrix: &Matrix, case: &Case, story: &Story) -> Option<String> {
-    let check = matrix.check.as_ref()?;
+/// What the test's own check has against a trail.
+pub(crate) fn own_check(check: Option<&Check>, case: &Case, story: &Story) -> Option<String> {
+    let check = check?;
     let payload = coverage::judging(case.kind, || catch_unwind(AssertUnwindSafe(|| check(case, story)))).err()?;
     let text = payload.downcast_ref::<String>().cloned();
     let text = text.or_else(|| payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned()));

@@ -1,8 +1,8 @@
 //! Cases that end a child process. The parent starts the test's own binary again for each of them, wants it dead of
 //! signal 9, recovers what it left, checks, and recovers once more. At depth 2 recovery is killed at each of its
-//! operations before that.
+//! operations before that; at depth 3 also inside of them, and the recovery behind it as well.
 
-use super::build::Matrix;
+use super::build::{Check, Matrix};
 use super::judge::{self, Checked, trail_of};
 use super::mortal::{CASE, PLACE};
 use super::record::{Recorded, cases};
@@ -26,12 +26,16 @@ use std::time::{Duration, Instant};
 /// Kills are counted until a child comes to its end; more than this is no scenario for a test.
 const MOST: u32 = 10_000;
 
+/// Between how a recovery was killed and the kill in front of it.
+const BEHIND: &str = " behind ";
+
 /// What every child of a matrix has in common.
-struct Lane {
+struct Lane<'a> {
     test: String,
     title: String,
     deadline: Duration,
     depth: u32,
+    check: Option<&'a Check>,
     /// Shapes of trails whose recovery was killed already: the same work is not killed twice.
     shapes: Mutex<BTreeSet<Vec<String>>>,
 }
@@ -58,18 +62,30 @@ pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, 
     }
 }
 
-/// One case, for a replay.
+/// One case, for a replay. A recovery is killed behind the kill that it was killed behind.
 pub(crate) fn one(matrix: &Matrix, case: &Case) -> Outcome {
-    let (outcomes, _) = lane(matrix).one(case);
-    outcomes.into_iter().next().map_or_else(Outcome::default, |(_, outcome)| outcome)
+    let lane = lane(matrix);
+    let (outcomes, _) = match behind(case) {
+        Some((first, depth)) => Lane { depth, ..lane }.one(&first),
+        None => Lane { depth: 1, ..lane }.one(case),
+    };
+    let asked = outcomes.into_iter().find(|(done, _)| done == case);
+    asked.map_or_else(Outcome::default, |(_, outcome)| outcome)
 }
 
-fn lane(matrix: &Matrix) -> Lane {
+/// The kill that this recovery was killed behind, and the depth that does so.
+fn behind(case: &Case) -> Option<(Case, u32)> {
+    let (how, first) = case.phase.split_once(BEHIND).filter(|_| case.place == "recovery")?;
+    let first = Case::parse(&first.replace(',', ";")).ok()?;
+    Some((first, if how == "before" { 2 } else { 3 }))
+}
+
+fn lane(matrix: &Matrix) -> Lane<'_> {
     let test = matrix.test().unwrap_or_else(|| {
         panic!("a child is started by its test's name, which is not known here: `.named(concat!(module_path!(), \"::NAME\"))`")
     });
     let (title, deadline, depth) = (matrix.title(), matrix.deadline, matrix.depth);
-    Lane { test, title, deadline, depth, shapes: Mutex::default() }
+    Lane { test, title, deadline, depth, check: matrix.check.as_deref(), shapes: Mutex::default() }
 }
 
 fn take(report: &mut Report, outcomes: Vec<(Case, Outcome)>) {
@@ -80,12 +96,14 @@ fn take(report: &mut Report, outcomes: Vec<(Case, Outcome)>) {
 }
 
 /// As many children at a time as the machine has processors.
-fn in_lanes(lane: &Lane, cases: &[Case], until: Option<Instant>, report: &mut Report) {
+fn in_lanes(lane: &Lane<'_>, cases: &[Case], until: Option<Instant>, report: &mut Report) {
     let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(4);
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..lanes {
-            scope.spawn(|| {
+            // Named as its test: what the test's own check asserts here is that test's.
+            let thread = std::thread::Builder::new().name(lane.test.clone());
+            let work = || {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(at) else { return };
@@ -93,7 +111,10 @@ fn in_lanes(lane: &Lane, cases: &[Case], until: Option<Instant>, report: &mut Re
                     let outcomes = (!late).then(|| lane.one(case).0);
                     done.lock().push((at, outcomes));
                 }
-            });
+            };
+            if let Err(error) = thread.spawn_scoped(scope, work) {
+                panic!("{}: a thread for its children: {error}", lane.title);
+            }
         }
     });
     let mut done = done.into_inner();
@@ -117,7 +138,7 @@ enum Ended {
     NotStarted(String),
 }
 
-impl Lane {
+impl Lane<'_> {
     /// One child, and at depth 2 the recoveries that are killed behind it. Also says whether the child was not killed.
     fn one(&self, case: &Case) -> (Vec<(Case, Outcome)>, bool) {
         let home = match fast_dir() {
@@ -133,11 +154,11 @@ impl Lane {
             Ended::Killed if struck.is_some() => {}
             Ended::Killed => outcome.broke.push("the child was killed by somebody else".to_owned()),
             Ended::ByItself(status) => {
-                outcome.broke.push(format!("the child ended by itself ({status})\n{}", said(dir)))
+                outcome.broke.push(format!("the child ended by itself ({status})\n{}", said(case, dir)))
             }
             Ended::Hung => {
                 outcome.fired = true;
-                outcome.broke.push(format!("the child hung: no end within {:?}\n{}", self.deadline, said(dir)));
+                outcome.broke.push(format!("the child hung: no end within {:?}\n{}", self.deadline, said(case, dir)));
             }
             Ended::NotStarted(why) => outcome.broke.push(format!("the child cannot be started: {why}")),
         }
@@ -152,6 +173,7 @@ impl Lane {
         let checked = trail_of(&dir.join("trail"), acknowledged, true);
         outcome.broke.extend(checked.broke.iter().cloned());
         outcome.broke.extend(end_of(case, struck.as_deref(), &checked));
+        outcome.broke.extend(judge::own_check(self.check, case, &checked.story));
         outcome.last = checked.story.last(12).to_vec();
         coverage::exits(&self.title, &checked.story, Some((case, None)));
         outcomes.insert(0, (case.clone(), outcome));
@@ -161,7 +183,7 @@ impl Lane {
     /// Starts this test again, alone, with one case in its environment.
     fn child(&self, case: &Case, dir: &Path) -> Ended {
         let start = || -> std::io::Result<std::process::Child> {
-            let said = File::create(dir.join("said"))?;
+            let said = File::create(dir.join(words(case)))?;
             Command::new(std::env::current_exe()?)
                 .args([self.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
                 .env(CASE, case.to_string())
@@ -199,46 +221,56 @@ impl Lane {
         {
             return outcomes;
         }
-        for nth in 1..=MOST {
-            let case = Case {
-                place: "recovery".into(),
-                nth,
-                phase: format!("before behind {first}").replace(';', ","),
-                kind: Kind::Kill,
-            };
-            let asked = Case { phase: "before".into(), ..case.clone() };
-            let copy = match fast_dir() {
-                Ok(copy) => copy,
-                Err(error) => {
-                    outcomes.push((case, Outcome::broken(error.to_string())));
-                    break;
-                }
-            };
-            if let Err(error) = FaultyStorage::copy(&dir.join("trail"), &copy.path().join("trail")) {
-                outcomes.push((case, Outcome::broken(format!("copying the trail: {error}"))));
-                break;
-            }
-            match self.child(&asked, copy.path()) {
-                // Every operation has been killed once.
-                Ended::ByItself(status) if status.success() => break,
-                Ended::Killed => {}
-                Ended::ByItself(status) => {
-                    outcomes.push((
-                        case,
-                        Outcome::broken(format!("recovery ended by itself ({status})\n{}", said(copy.path()))),
-                    ));
-                    break;
-                }
-                Ended::Hung | Ended::NotStarted(_) => {
-                    outcomes.push((case, Outcome::broken("recovery did not come to an end".to_owned())));
+        // At depth 3 it also dies in the middle of each, and with its successor, which dies one operation further on.
+        let ways: &[&str] = if self.depth > 2 { &["before", "torn", "again"] } else { &["before"] };
+        for how in ways {
+            for nth in 1..=MOST {
+                let phase = format!("{how}{BEHIND}{first}").replace(';', ",");
+                let case = Case { place: "recovery".into(), nth, phase, kind: Kind::Kill };
+                let Some(outcome) = self.recovery(&case, how, dir, acknowledged) else { break };
+                let last = !outcome.fired;
+                outcomes.push((case, Outcome { fired: true, ..outcome }));
+                if last {
                     break;
                 }
             }
-            let checked = trail_of(&copy.path().join("trail"), acknowledged.to_vec(), true);
-            let last = checked.story.last(12).to_vec();
-            outcomes.push((case, Outcome { fired: true, broke: checked.broke, last }));
         }
         outcomes
+    }
+
+    /// One recovery that is killed, on a copy; `None` when it came to its end. One that did neither has not fired.
+    fn recovery(&self, case: &Case, how: &str, dir: &Path, acknowledged: &[Acknowledged]) -> Option<Outcome> {
+        let failed = |why: String| Some(Outcome { fired: false, ..Outcome::broken(why) });
+        let copy = match fast_dir() {
+            Ok(copy) => copy,
+            Err(error) => return failed(error.to_string()),
+        };
+        let trail = copy.path().join("trail");
+        if let Err(error) = FaultyStorage::copy(dir, copy.path()) {
+            return failed(format!("copying the trail: {error}"));
+        }
+        let phase = if how == "torn" { "torn" } else { "before" };
+        let asked = Case { phase: phase.into(), ..case.clone() };
+        match self.child(&asked, copy.path()) {
+            // Every operation has been killed once.
+            Ended::ByItself(status) if status.success() => return None,
+            Ended::Killed => {}
+            Ended::ByItself(status) => {
+                return failed(format!("recovery ended by itself ({status})\n{}", said(case, copy.path())));
+            }
+            Ended::Hung | Ended::NotStarted(_) => return failed("recovery did not come to an end".to_owned()),
+        }
+        if how == "again" {
+            // It may come to its end: what it had to do is less than what its predecessor had.
+            let further = Case { nth: case.nth + 1, ..asked };
+            if let Ended::Hung | Ended::NotStarted(_) = self.child(&further, copy.path()) {
+                return failed("the second recovery did not come to an end".to_owned());
+            }
+        }
+        let mut checked = trail_of(&trail, acknowledged.to_vec(), true);
+        checked.broke.extend(judge::own_check(self.check, case, &checked.story));
+        let last = checked.story.last(12).to_vec();
+        Some(Outcome { fired: true, broke: checked.broke, last })
     }
 }
 
@@ -254,9 +286,14 @@ fn end_of(case: &Case, struck: Option<&str>, checked: &Checked) -> Option<String
     judge::end_fits(entry, phase, Kind::Kill).filter(|_| entry.site == case.place)
 }
 
+/// The file with what a child wrote; a recovery leaves that of the child before it alone.
+fn words(case: &Case) -> &'static str {
+    if case.place == "recovery" { "said-by-recovery" } else { "said" }
+}
+
 /// What a child wrote, its last lines.
-fn said(dir: &Path) -> String {
-    let text = fs::read_to_string(dir.join("said")).unwrap_or_default();
+fn said(case: &Case, dir: &Path) -> String {
+    let text = fs::read_to_string(dir.join(words(case))).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
 }

@@ -34,7 +34,9 @@ pub(super) fn live(matrix: &Matrix) {
         }
         return;
     }
-    let mut setup = Setup { dir: Some(dir.clone()), mortal: true, ..matrix.setup() };
+    // Longer than its parent waits, so that it is the parent who finds out that this child hangs.
+    let patience = matrix.deadline.checked_mul(2);
+    let mut setup = Setup { dir: Some(dir.clone()), mortal: true, patience, ..matrix.setup() };
     if case.place == "store" {
         setup.storage = Some(Killer::at(case.nth, case.phase == "torn", dir.join(STRUCK)));
     }

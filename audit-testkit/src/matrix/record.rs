@@ -5,7 +5,7 @@ use super::judge;
 use super::scenario::Came;
 use crate::case::{Case, Kind, Kinds, phase_text};
 use crate::coverage;
-use crate::lab::{Fired, Lab, Seen, Setup, fast_dir, site_name};
+use crate::lab::{Fired, Lab, Seen, Setup, can_happen, fast_dir, site_name};
 use crate::story::Story;
 use audit_runtime::fault::Phase;
 use std::collections::BTreeMap;
@@ -48,9 +48,11 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
     let setup = Setup { dir: Some(home.path().to_owned()), ..matrix.setup() };
     let lab = Lab::open(setup)?;
     let came = matrix.scenario.play(&lab);
-    let (seen, polls, fired) = (lab.script().seen(), lab.script().polls(), lab.script().fired());
+    let (seen, polls) = (lab.script().seen(), lab.script().polls());
+    let (fired, hung) = (lab.script().fired(), lab.script().hung());
     let checked = judge::closed(lab, &came, &seen, true);
     match came {
+        Came::Cut if hung => {}
         Came::Back(None) => {}
         Came::Back(Some(error)) => return Err(judge::unfaithful(&error, &checked.story)),
         Came::Panicked(text) => return Err(format!("the scenario panics without any fault: {text}")),
@@ -109,23 +111,8 @@ pub(crate) fn cases(matrix: &Matrix, recorded: &Recorded, kinds: Kinds) -> Vec<C
         if !matrix.wants_phase(hit.phase) || !matrix.wants(&site_name(hit.site)) {
             continue;
         }
-        let possible = |kind: Kind| match kind {
-            Kind::Panic | Kind::Delay | Kind::Kill => true,
-            Kind::Error => hit.can_fail,
-            Kind::Cancel => hit.can_cancel,
-            Kind::RefusedBegin => hit.can_refuse && hit.phase == Phase::BeforeBegin,
-            Kind::FailedClose => hit.can_refuse && hit.phase == Phase::BeforeComplete,
-            Kind::FailsOnce
-            | Kind::FailsForEver
-            | Kind::Full
-            | Kind::Slow
-            | Kind::KeptButAnswerLost
-            | Kind::PowerCut
-            | Kind::TornTail
-            | Kind::ShortWrite => false,
-        };
         let asked = Kind::ALL.iter().filter(|kind| kinds.has(**kind) && matrix.kinds.has(**kind));
-        cases.extend(asked.filter(|kind| possible(**kind)).map(|kind| seen.case(*kind)));
+        cases.extend(asked.filter(|kind| can_happen(**kind, hit)).map(|kind| seen.case(*kind)));
     }
     let whole = matrix.sites.is_empty() && matrix.phases.is_none();
     if whole && matrix.scenario.is_async && kinds.has(Kind::Cancel) && matrix.kinds.has(Kind::Cancel) {

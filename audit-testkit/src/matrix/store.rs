@@ -103,7 +103,7 @@ pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome 
         coverage::exits(&matrix.title(), &checked.story, Some((case, None)));
     }
     let mut broke = checked.broke;
-    broke.extend(judge::own_check(matrix, case, &checked.story));
+    broke.extend(judge::own_check(matrix.check.as_deref(), case, &checked.story));
     if fired && broke.is_empty() && case.kind != Kind::Slow {
         broke.extend(judge::again(matrix, home.path(), &recorded.shape));
     }

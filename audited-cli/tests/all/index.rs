@@ -130,7 +130,7 @@ fn an_index_in_use_is_left_alone_and_says_so() {
 
 /// Negative control of the comparison that J7 and Q6 rest on: an index that lacks a row dumps otherwise than a scan.
 #[test]
-fn q6_an_index_that_hides_a_row_is_caught_by_the_scan() {
+fn q6_t10_an_index_that_hides_a_row_is_caught_by_the_scan() {
     let dir = tempfile::tempdir().expect("a directory");
     story(dir.path());
     rebuild(dir.path());

@@ -1,5 +1,6 @@
 //! What the command line asked for.
 
+use audited_examples::data;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -39,11 +40,6 @@ usage: cargo run --release --example flights -- [OPTION…]
   --blind              lets the sinks append without reading back, which the tests must notice
 ";
 
-/// Where the input and the look-ups lie that come with the project.
-pub fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
-}
-
 /// Says of what a failure is: the system's own words name no file.
 pub fn about<E: Display>(path: &Path) -> impl FnOnce(E) -> String {
     move |error| format!("{}: {error}", path.display())
@@ -54,18 +50,23 @@ fn number(option: &str, text: &str) -> Result<u64, String> {
 }
 
 impl Arguments {
-    /// Reads the command line; `None` when help was asked for.
-    pub fn read() -> Result<Option<Arguments>, String> {
-        let mut arguments = Arguments {
-            trail: "target/trails/flights".into(),
-            out: "target/trails/flights-out".into(),
+    /// All rows of the input that comes with the project, and nothing that goes wrong.
+    pub fn of(trail: PathBuf, out: PathBuf) -> Arguments {
+        Arguments {
+            trail,
+            out,
             input: data().join("flights-2013-01.csv.gz"),
             rows: u64::MAX,
             kill_after: None,
             kill_at: None,
             fail_sync: None,
             blind: false,
-        };
+        }
+    }
+
+    /// Reads the command line; `None` when help was asked for.
+    pub fn read() -> Result<Option<Arguments>, String> {
+        let mut arguments = Arguments::of("target/trails/flights".into(), "target/trails/flights-out".into());
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));

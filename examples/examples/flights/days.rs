@@ -4,9 +4,9 @@
 //! A process that goes on with a run finds batches that gather, and tokens that came out of batches and have not reached
 //! their file. What they stand for is found out again from their rows, as the source gives them.
 
-use crate::fuse::Fuse;
-use crate::sink::Waiting;
-use crate::steps::{self, Flight};
+use super::fuse::Fuse;
+use super::sink::Waiting;
+use super::steps::{self, Flight};
 use audit_runtime::landscape::{Batch, Landscape, Node, Token, Trigger};
 use audit_runtime::{Error, Id};
 use std::cmp::Ordering;

@@ -1,12 +1,12 @@
 //! One row after the other through the graph; in a resumed run, from wherever an earlier process has left it.
 
-use crate::arguments::Arguments;
-use crate::days::Days;
-use crate::fault::Fault;
-use crate::fuse::Fuse;
-use crate::graph::Nodes;
-use crate::sink::{Facts, Sink, Waiting};
-use crate::steps::{self, Flight, Raw, Tables};
+use super::arguments::Arguments;
+use super::days::Days;
+use super::fault::Fault;
+use super::fuse::Fuse;
+use super::graph::Nodes;
+use super::sink::{Facts, Sink, Waiting};
+use super::steps::{self, Flight, Raw, Tables};
 use audit_runtime::landscape::{Again, Arrival, Join, Landscape, Mode, Origin, Policy, Token, Trigger, Visit};
 use csv::StringRecord;
 use std::collections::BTreeMap;

@@ -33,9 +33,10 @@ mod owner;
 mod sink;
 mod steps;
 
-use arguments::{Arguments, HELP, about};
+pub(crate) use arguments::Arguments;
+use arguments::{HELP, about};
 use audit_runtime::landscape::{CallKind, Operation};
-use audit_runtime::{Run, RunSummary};
+use audit_runtime::{Recorder, Run, RunSummary};
 use drive::Drive;
 use fuse::Fuse;
 use std::error::Error;
@@ -67,21 +68,34 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    // Asked before anything is begun: a mistyped name is no run.
-    std::fs::metadata(&arguments.input).map_err(about(&arguments.input))?;
-    let tables = steps::Tables::read(&arguments::data())?;
-    let owner = owner::Owner::of(&arguments.out)?;
+    let asked = asked(arguments)?;
     let recorder = audit_runtime::open(&arguments.trail)?;
     print!("{}", recorder.recovered());
     let installed = recorder.install()?;
-    let run = owner.run(&recorder)?;
-    println!("run {} on {}", run.id(), arguments.trail.display());
-    let summary = work(run, &tables, arguments)?;
-    owner.done()?;
+    let summary = process(&recorder, asked, arguments)?;
     println!("\n{summary}");
     look_further(arguments, &summary);
     installed.close()?;
     Ok(())
+}
+
+/// What is asked before anything is begun: a mistyped name is no run.
+pub(crate) fn asked(arguments: &Arguments) -> Result<(steps::Tables, owner::Owner), Box<dyn Error>> {
+    std::fs::metadata(&arguments.input).map_err(about(&arguments.input))?;
+    Ok((steps::Tables::read(&audited_examples::data())?, owner::Owner::of(&arguments.out)?))
+}
+
+/// Begins the run, or goes on with the one that the files belong to.
+pub(crate) fn process(
+    recorder: &Recorder,
+    (tables, owner): (steps::Tables, owner::Owner),
+    arguments: &Arguments,
+) -> Result<RunSummary, Box<dyn Error>> {
+    let run = owner.run(recorder)?;
+    println!("run {} on {}", run.id(), arguments.trail.display());
+    let summary = work(run, &tables, arguments)?;
+    owner.done()?;
+    Ok(summary)
 }
 
 /// Drives the pipeline to its end and ends the run; one that cannot go on is interrupted, and the next start goes on.

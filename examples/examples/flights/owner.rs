@@ -1,7 +1,7 @@
 //! Which run the output files belong to: a file beside them says so from before their first byte until the run has ended.
 //! Who finds it goes on with that run. A lock keeps a second process away meanwhile; it goes with its process.
 
-use crate::arguments::about;
+use super::arguments::about;
 use audit_runtime::{Code, Id, Recorder, Run, RunId};
 use rustix::fs::{FlockOperation, flock};
 use std::error::Error;

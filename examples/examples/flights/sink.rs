@@ -1,8 +1,8 @@
 //! A CSV file that is written durably, a batch at a time. A batch's key names the place where it stands, and the record
 //! of its preparation has the digest of its bytes: whoever comes after a crash can read back what became of it.
 
-use crate::arguments::{Arguments, about};
-use crate::fuse::Fuse;
+use super::arguments::{Arguments, about};
+use super::fuse::Fuse;
 use audit_runtime::Error as AuditError;
 use audit_runtime::landscape::{Delivered, InDoubt, Landscape, Node, ReadBack, SinkFailure, SinkReceipt, Token};
 use audit_runtime::model::digest::{Scope, digest_bytes};

@@ -1,8 +1,8 @@
 //! The work itself. None of it knows of tokens or sinks: what a node does with a row is an `#[audited]` function around a
 //! plain one, so that a resumed run can find out again what it knew of a row without doing the node's work again.
 
-use crate::arguments::about;
-use crate::fault::Fault;
+use super::arguments::about;
+use super::fault::Fault;
 use audit_runtime::{AuditDigest, audited};
 use csv::StringRecord;
 use serde::Deserialize;

@@ -222,4 +222,5 @@ fn file_taken_away() {
     std::fs::remove_file(layout.segment(lab.recorder().stream(), 0)).expect("the file was there");
     let taken = lab.block_on(charge(2));
     assert!(taken.is_some_and(|taken| taken.is_err()), "I6 a record was acknowledged from a file that is gone");
+    lab.give_up();
 }

@@ -6,7 +6,7 @@
 //! | `say` | what it says to its killer |
 //! | `calls` | the audited functions |
 //! | `watch` | a deadline that passes |
-//! | `work` | many threads at work until they are killed; a fixed script; opening alone |
+//! | `work` | many threads at work until they are killed; opening alone |
 //! | `keep` | rows whose payloads are kept, under a file system that fails, and purged |
 //! | `canary` | marked personal data on every way that leads into a trail |
 //! | `pipeline` | a run of the landscape that is killed and resumed until it has ended |
@@ -48,13 +48,22 @@ impl Words {
     }
 }
 
+/// Ends this process as `kill -9` does.
+fn kill_9() -> ! {
+    loop {
+        // The signal needs no return; should it ever fail, an abort is the next best death.
+        if rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
 /// Does what the command line says.
 pub fn main() {
     let words = Words(std::env::args().skip(1).collect());
     let done = match words.text(0) {
         "work" => work::work(&words),
         "mix" => work::mix(&words),
-        "script" => work::script(&words),
         "settle" => work::settle(&words),
         "crowd" => work::crowd(&words),
         "canary" => canary::canary(&words),

@@ -10,8 +10,7 @@
 //!                   └ out ──→ out, which refuses it ─→ bad     row 7;  row 8 is refused by the source
 //! ```
 
-use super::Words;
-use crate::storage::die;
+use super::{Words, kill_9};
 use audit_runtime::journal::{Layout, Reader};
 use audit_runtime::landscape::{
     Again, Arrival, Batch, Determinism, InDoubt, Landscape, Mode, Node, NodeKind, Origin, Policy, ReadBack,
@@ -45,7 +44,7 @@ impl Clockwork {
     /// One more thing has happened.
     fn tick(&self) {
         if self.happened.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
-            die();
+            kill_9();
         }
     }
 }

@@ -1,15 +1,13 @@
-//! Work that goes on until it is killed, a script that is killed at one operation of its storage, and opening alone.
+//! Work that goes on until it is killed, and opening alone.
 
 use super::Words;
 use super::calls::{any, any_later, on_disk, plain};
 use super::say::{Effects, came_back, introduce};
 use crate::seed::Seed;
-use crate::storage::{Act, Op, Tricky};
-use audit_runtime::{Builder, Error, Severity};
+use audit_runtime::{Builder, Error};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 fn builder(trail: &Path) -> Builder {
@@ -74,55 +72,9 @@ pub(super) fn mix(words: &Words) -> Result<(), Error> {
     Ok(())
 }
 
-/// Dies at the operation with this number; `torn` writes half of it first. Number 0 never comes.
-fn mortal(builder: Builder, at: u64, torn: bool) -> Builder {
-    let count = AtomicU64::new(0);
-    let storage = Tricky::new(move |op| match (count.fetch_add(1, Ordering::SeqCst) + 1 == at, op) {
-        (true, Op::Write(_)) if torn => Act::DieTorn,
-        (true, _) => Act::Die,
-        // A sync every few operations keeps the order of operations the same in every run.
-        (false, _) => Act::Go,
-    });
-    builder.storage(storage)
-}
-
-/// `script TRAIL AT TORN SHORT`: a fixed script that dies at one operation of its storage, or writes at most SHORT bytes
-/// at once.
-pub(super) fn script(words: &Words) -> Result<(), Error> {
-    let (trail, at, torn, short) = (words.trail(), words.number(2), words.number(3) == 1, words.number(4));
-    let builder = builder(&trail).sync_interval(Duration::from_secs(60));
-    let builder = if short > 0 {
-        let most = usize::try_from(short).unwrap_or(usize::MAX);
-        builder.storage(Tricky::new(move |_| Act::Short(most)))
-    } else {
-        mortal(builder, at, torn)
-    };
-    let recorder = builder.open()?;
-    introduce(&recorder, true);
-    let installed = recorder.install()?;
-    let run = recorder.begin_run("script")?;
-    let effects = Effects::beside(&trail);
-    for (n, form) in [0, 3, 8, 2, 11, 16, 10, 19].into_iter().enumerate() {
-        any(10 * n as u64 + 1_000, form, &effects);
-    }
-    recorder.note("script", Severity::Info, &[("what", "half-way")])?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        for (n, form) in [1, 4, 9].into_iter().enumerate() {
-            any_later(n as u64 + 2_000, form, &effects).await;
-        }
-    });
-    run.finish().map_err(Error::from)?;
-    installed.close()?;
-    println!("F");
-    Ok(())
-}
-
-/// `settle TRAIL AT TORN`: opens and closes; dies at one operation of its storage unless AT is 0.
+/// `settle TRAIL`: opens and closes.
 pub(super) fn settle(words: &Words) -> Result<(), Error> {
-    let builder = Builder::new(words.trail()).segments(64 * 1024, 256 * 1024).project(false);
-    let builder = if words.number(2) > 0 { mortal(builder, words.number(2), words.number(3) == 1) } else { builder };
-    let recorder = builder.open()?;
+    let recorder = Builder::new(words.trail()).segments(64 * 1024, 256 * 1024).project(false).open()?;
     let found = recorder.recovered();
     println!("SETTLED {} {}", found.streams.len(), found.streams.iter().map(|s| s.abandoned).sum::<u64>());
     recorder.close()?;

@@ -1,9 +1,8 @@
 //! Ways to die, each inside or right behind an audited body.
 
-use super::Words;
 use super::calls::{any, later, on_disk, plain};
 use super::say::{Effects, came_back, introduce};
-use crate::storage::die as kill_9;
+use super::{Words, kill_9};
 use audit_runtime::{Builder, Error, InAuditContext, audited};
 use std::fmt;
 use std::io;

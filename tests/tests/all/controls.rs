@@ -14,12 +14,12 @@ fn kills_find(bug: &str, sign: &str) {
 }
 
 #[test]
-fn an_acknowledgement_before_the_write_is_caught_by_kills() {
+fn t1_an_acknowledgement_before_the_write_is_caught_by_kills() {
     kills_find("ack_before_sync", "I");
 }
 
 #[test]
-fn sequences_given_outside_the_lock_are_caught_by_the_crowd() {
+fn t4_sequences_given_outside_the_lock_are_caught_by_the_crowd() {
     let (_dir, trail) = fast_place();
     let ended = Victim::with_bug("seq_outside_lock").run(&["crowd", &trail.to_string_lossy(), "0", "16", "200"]);
     let wrong = check(&trail, &hear(&trail, &[&ended])).expect_err("doubled sequences");
@@ -27,7 +27,7 @@ fn sequences_given_outside_the_lock_are_caught_by_the_crowd() {
 }
 
 #[test]
-fn a_terminal_lost_on_drop_is_caught_by_a_panic() {
+fn t5_a_terminal_lost_on_drop_is_caught_by_a_panic() {
     let (_dir, trail) = place();
     let victim = Victim::with_bug("terminal_lost_on_drop");
     let ended = victim.run(&["die", &trail.to_string_lossy(), "panic"]);
@@ -37,7 +37,7 @@ fn a_terminal_lost_on_drop_is_caught_by_a_panic() {
 }
 
 #[test]
-fn a_second_terminal_by_recovery_is_caught() {
+fn t6_a_second_terminal_by_recovery_is_caught() {
     let (_dir, trail) = place();
     let victim = Victim::with_bug("recovery_second_terminal");
     drop(victim.run(&["die", &trail.to_string_lossy(), "kill-inside"]));
@@ -49,7 +49,7 @@ fn a_second_terminal_by_recovery_is_caught() {
 }
 
 #[test]
-fn recovery_of_a_living_process_is_caught() {
+fn t6_recovery_of_a_living_process_is_caught() {
     let (_dir, trail) = place();
     let path = trail.to_string_lossy().into_owned();
     let living = Victim::plain().start(&["die", &path, "wait-inside"]);
@@ -58,16 +58,6 @@ fn recovery_of_a_living_process_is_caught() {
     assert!(said.starts_with("SETTLED 1 1"), "{said}");
     let ended = living.ended();
     check(&trail, &hear(&trail, &[&ended])).expect_err("a terminal from outside beside its own");
-}
-
-#[test]
-fn a_short_write_that_is_not_continued_is_caught() {
-    for (victim, sound) in [(Victim::plain(), true), (Victim::with_bug("short_write_ignored"), false)] {
-        let (_dir, trail) = fast_place();
-        let ended = victim.run(&["script", &trail.to_string_lossy(), "0", "0", "100"]);
-        drop(victim.settle(&trail));
-        assert_eq!(check(&trail, &hear(&trail, &[&ended])).is_ok(), sound);
-    }
 }
 
 /// What lacks its payload after a victim has worked, and how many payloads there are.

@@ -128,7 +128,7 @@ fn a_file_size_limit_that_is_not_asked_for_is_caught_by_its_signal() {
 }
 
 #[test]
-fn a_refused_opening_whose_body_runs_is_caught() {
+fn t3_a_refused_opening_whose_body_runs_is_caught() {
     let (dir, trail) = place();
     let effects = dir.path().join("effects");
     let mut command = Victim::with_bug("open_failure_ignored").command(&[
@@ -191,7 +191,7 @@ fn d13_a_segment_that_is_removed_under_its_writer_is_noticed() {
 }
 
 #[test]
-fn writing_on_after_the_file_was_removed_is_caught() {
+fn t12_writing_on_after_the_file_was_removed_is_caught() {
     let second = |victim: &Victim| {
         let (_dir, trail) = place();
         let ended = victim.run(&["die", &trail.to_string_lossy(), "lost-file"]);

@@ -3,14 +3,14 @@
 use crate::child::place;
 use audit_runtime::model::{Exit, Key, Kind, Status};
 use audit_runtime::{Builder, Profile, Severity, audited};
+use audit_testkit::{Effect, Fault, FaultyStorage, Operation};
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use workspace_tests::storage::{Act, Op, Tricky};
 use workspace_tests::story::Story;
 use workspace_tests::victim::say::audit_error;
 
@@ -29,31 +29,32 @@ fn d2_a_body_reads_its_own_opening() {
 }
 
 #[audited(node = "slow", durable = disk, record(n = n))]
-fn slow(n: u64, ran: &AtomicBool) -> io::Result<u64> {
-    ran.store(true, Ordering::SeqCst);
+fn slow(n: u64, body: &(dyn Fn() + Sync)) -> io::Result<u64> {
+    body();
     Ok(n)
 }
 
 #[test]
 fn d3_the_caller_sees_ok_only_once_the_terminal_is_on_the_device() {
     let (_dir, trail) = place();
-    let [ran, told, early, seen] = [(); 4].map(|()| Arc::new(AtomicBool::new(false)));
-    let [its_ran, its_told, its_early, its_seen] = [&ran, &told, &early, &seen].map(Arc::clone);
-    let storage = Tricky::new(move |op| {
-        // The first sync behind the body is the terminal's.
-        if op == Op::Sync && its_ran.load(Ordering::SeqCst) && !its_seen.swap(true, Ordering::SeqCst) {
-            // Whoever called has a long moment to go on without it.
-            (0..2_000).for_each(|_| std::thread::yield_now());
-            its_early.store(its_told.load(Ordering::SeqCst), Ordering::SeqCst);
-        }
-        Act::Go
-    });
+    let (storage, told) = (FaultyStorage::new(), AtomicBool::new(false));
     let builder = Builder::new(&trail).project(false).sync_interval(Duration::from_secs(60));
-    let recorder = builder.storage(storage).open().unwrap();
-    recorder.scope(|| slow(1, &ran)).unwrap();
-    told.store(true, Ordering::SeqCst);
+    let recorder = builder.storage(Arc::new(storage.clone())).open().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // The first sync behind the body is the terminal's.
+            recorder.scope(|| slow(1, &|| storage.hold(Operation::Sync))).unwrap();
+            told.store(true, Ordering::SeqCst);
+        });
+        while storage.hanging() == 0 && !told.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // Whoever called has a long moment to go on without it.
+        (0..2_000).for_each(|_| std::thread::yield_now());
+        assert!(!told.load(Ordering::SeqCst), "told before the device had the terminal");
+        storage.release();
+    });
     let story = Story::read(&trail).unwrap();
-    assert!(seen.load(Ordering::SeqCst) && !early.load(Ordering::SeqCst), "told before the device had the terminal");
     assert_eq!(story.numbered(1)[0].1.end(), Some((Status::Completed, Exit::Returned)));
     recorder.close().unwrap();
 }
@@ -63,27 +64,26 @@ fn degraded(ran: &AtomicU64) -> u64 {
     ran.fetch_add(1, Ordering::SeqCst)
 }
 
-/// A storage that fails while the switch is on.
-fn switched(broken: &Arc<AtomicBool>) -> Arc<Tricky> {
-    let broken = Arc::clone(broken);
-    Tricky::new(move |op| match op {
-        Op::Write(_) | Op::Sync if broken.load(Ordering::SeqCst) => Act::Fail(io::ErrorKind::Other),
-        _ => Act::Go,
-    })
+/// From now on no write and no sync succeeds.
+fn breaks(storage: &FaultyStorage) {
+    for operation in [Operation::Write, Operation::Sync] {
+        let next = storage.count(operation) + 1;
+        storage.plan(Fault::from(operation, next, Effect::Failed(io::ErrorKind::Other)));
+    }
 }
 
 #[test]
 fn d10_under_degrade_the_gap_is_counted_and_told_first() {
     let (_dir, trail) = place();
-    let (broken, ran) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
-    let open = || Builder::new(&trail).project(false).storage(switched(&broken)).open().unwrap();
+    let (storage, ran) = (FaultyStorage::new(), AtomicU64::new(0));
+    let open = || Builder::new(&trail).project(false).storage(Arc::new(storage.clone())).open().unwrap();
     let recorder = open();
     assert_eq!(recorder.scope(|| degraded(&ran)), 0);
-    broken.store(true, Ordering::SeqCst);
+    breaks(&storage);
     (1..=9).for_each(|n| assert_eq!(recorder.scope(|| degraded(&ran)), n, "results are unaffected"));
     let health = recorder.health();
     assert!(health.degraded && !health.healthy, "{health:?}");
-    broken.store(false, Ordering::SeqCst);
+    storage.mend();
     drop(recorder.close());
     drop(recorder);
     let again = open();
@@ -101,14 +101,14 @@ fn d10_under_degrade_the_gap_is_counted_and_told_first() {
 #[test]
 fn d11_d22_on_a_failed_recorder_no_side_path_is_open_and_nothing_starts() {
     let (_dir, trail) = place();
-    let broken = Arc::new(AtomicBool::new(false));
-    let recorder = Builder::new(&trail).project(false).storage(switched(&broken)).open().unwrap();
-    broken.store(true, Ordering::SeqCst);
+    let storage = FaultyStorage::new();
+    let recorder = Builder::new(&trail).project(false).storage(Arc::new(storage.clone())).open().unwrap();
+    breaks(&storage);
     assert!(recorder.begin_run("never").unwrap_err().is_refused(), "the run does not start");
     assert!(recorder.note("security", Severity::Warning, &[("what", "rejected")]).unwrap_err().is_refused());
     assert!(recorder.enter("by hand").map(drop).unwrap_err().is_refused());
     let ran = AtomicBool::new(false);
-    let error = recorder.scope(|| slow(1, &ran)).unwrap_err();
+    let error = recorder.scope(|| slow(1, &|| ran.store(true, Ordering::SeqCst))).unwrap_err();
     assert!(audit_error(&error).unwrap().is_refused() && !ran.load(Ordering::SeqCst));
     drop(recorder.close());
 }
@@ -127,20 +127,12 @@ async fn queued(n: u64) -> io::Result<u64> {
 }
 
 #[test]
-fn d20_at_the_queues_limit_newcomers_are_refused_and_the_others_go_on() {
+fn d20_t4_at_the_queues_limit_newcomers_are_refused_and_the_others_go_on() {
     let (_dir, trail) = place();
-    let holding = Arc::new(AtomicBool::new(false));
-    let (held, gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
-    let (is_holding, at_hold, at_gate) = (Arc::clone(&holding), Arc::clone(&held), Arc::clone(&gate));
-    let storage = Tricky::new(move |op| {
-        if op == Op::Sync && is_holding.swap(false, Ordering::SeqCst) {
-            at_hold.wait();
-            at_gate.wait();
-        }
-        Act::Go
-    });
-    let recorder = Builder::new(&trail).project(false).storage(storage).max_pending(4096).open().unwrap();
-    holding.store(true, Ordering::SeqCst);
+    let storage = FaultyStorage::new();
+    let builder = Builder::new(&trail).project(false).storage(Arc::new(storage.clone()));
+    let recorder = builder.max_pending(4096).open().unwrap();
+    storage.hold(Operation::Sync);
     let mut waiting: Vec<Pin<Box<dyn Future<Output = io::Result<u64>>>>> = Vec::new();
     let poll = |future: &mut Pin<Box<dyn Future<Output = io::Result<u64>>>>| {
         recorder.scope(|| future.as_mut().poll(&mut Context::from_waker(Waker::noop())))
@@ -155,14 +147,14 @@ fn d20_at_the_queues_limit_newcomers_are_refused_and_the_others_go_on() {
                 break;
             }
         }
-        if n == 0 {
-            held.wait();
+        while n == 0 && storage.hanging() == 0 {
+            std::thread::yield_now();
         }
     }
     let refused = refused.expect("a refusal within a thousand entries");
     assert!(audit_error(&refused).unwrap().is_capacity(), "{refused}");
     assert!(waiting.len() > 5, "only {} wait", waiting.len());
-    gate.wait();
+    storage.release();
     let admitted = waiting.len();
     while let Some(mut future) = waiting.pop() {
         loop {

@@ -1,70 +1,14 @@
-//! Recovery at every step: of a script killed before each operation of its storage, and of itself killed likewise.
+//! What recovery does with what a dead process left. Recovery that is itself killed, and scripts that are killed at every
+//! operation of their storage, stand in `tests/lab/tests/killed`.
 
 use crate::child::{Victim, fast_place, hear, place};
-use crate::killed::twice_is_once;
 use audit_runtime::clock::SystemClock;
 use audit_runtime::journal::owner::Owner;
 use audit_runtime::journal::{DiskStorage, Journal, Layout, Purpose, Settings};
 use audit_runtime::model::{BodyWriter, Exit, Header, Id, Key, Kind, Status, StreamId};
 use std::path::Path;
 use std::sync::Arc;
-use workspace_tests::story::{Checked, Story, check};
-
-/// The script, killed at one operation; true when it came to its end.
-fn script(victim: &Victim, trail: &Path, at: u64, torn: bool) -> (crate::child::Ended, bool) {
-    let ended = victim.run(&["script", &trail.to_string_lossy(), &at.to_string(), if torn { "1" } else { "0" }, "0"]);
-    let whole = ended.said.ends_with("F\n");
-    (ended, whole)
-}
-
-#[test]
-fn j1_d6_a_script_killed_before_and_within_every_write_loses_nothing() {
-    let (victim, mut checked, mut kills) = (Victim::plain(), Checked::default(), 0);
-    'kills: for at in 1.. {
-        for torn in [false, true] {
-            let (_dir, trail) = fast_place();
-            let (ended, whole) = script(&victim, &trail, at, torn);
-            victim.settle(&trail).expect("the trail opens");
-            let told = hear(&trail, &[&ended]);
-            let (story, one) = check(&trail, &told).unwrap_or_else(|w| panic!("killed at {at}, torn {torn}: {w:#?}"));
-            checked.add(&one);
-            twice_is_once(&victim, &trail, &story).unwrap_or_else(|wrong| panic!("killed at {at}: {wrong:?}"));
-            if whole {
-                break 'kills;
-            }
-            kills += 1;
-        }
-    }
-    println!("{kills} kills at operations of a script; {checked:?}");
-    assert!(kills > 60 && checked.abandoned > 0, "only {kills} kills, {checked:?}");
-}
-
-#[test]
-fn j2_recovery_killed_at_each_of_its_steps_closes_each_opening_once() {
-    let (victim, mut kills) = (Victim::plain(), 0);
-    for dead_at in [12, 30] {
-        let mut last = false;
-        let mut at = 1;
-        while !last {
-            let torn = at % 2 == 0;
-            let (_dir, trail) = fast_place();
-            let (ended, whole) = script(&victim, &trail, dead_at, false);
-            assert!(!whole, "the script was to die at {dead_at}");
-            let path = trail.to_string_lossy().into_owned();
-            let step = at.to_string();
-            last = victim.run(&["settle", &path, &step, if torn { "1" } else { "0" }]).status.success();
-            // A second recovery dies one step further on, which is in the middle of settling two dead streams.
-            drop(victim.run(&["settle", &path, &(at + 1).to_string(), "0"]));
-            kills += 2;
-            victim.settle(&trail).expect("the trail opens");
-            let (story, _) =
-                check(&trail, &hear(&trail, &[&ended])).unwrap_or_else(|w| panic!("killed at {at}: {w:#?}"));
-            twice_is_once(&victim, &trail, &story).unwrap_or_else(|wrong| panic!("killed at {at}: {wrong:?}"));
-            at += 1;
-        }
-    }
-    println!("{kills} kills at operations of recovery");
-}
+use workspace_tests::story::{Story, check};
 
 /// Bytes of every segment of every stream.
 fn segments(trail: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
@@ -152,29 +96,6 @@ fn j3_a_pid_in_use_again_or_another_boot_is_a_dead_owner_even_while_its_lock_is_
 }
 
 #[test]
-fn j4_a_frame_cut_short_is_reported_with_stream_offset_and_length() {
-    let victim = Victim::plain();
-    let mut found = 0;
-    for at in 10..40 {
-        let (_dir, trail) = fast_place();
-        let (ended, _) = script(&victim, &trail, at, true);
-        victim.settle(&trail).unwrap();
-        let (story, checked) = check(&trail, &hear(&trail, &[&ended])).unwrap();
-        if checked.torn_bytes == 0 {
-            continue;
-        }
-        found += 1;
-        let settled = story.of_kind(Kind::StreamSettled);
-        let said = settled.iter().find(|record| record.body.uint(Key::TornBytes).is_some_and(|n| n > 0));
-        let said = said.expect("a settlement that names the torn bytes");
-        assert_eq!(said.body.uint(Key::TornBytes), Some(checked.torn_bytes));
-        assert!(said.body.stream(Key::Stream).is_some() && said.body.uint(Key::Offset).is_some());
-        assert!(said.body.text(Key::Reason).is_some(), "{:?}", said.body);
-    }
-    assert!(found > 3, "only {found} kills left a torn frame");
-}
-
-#[test]
 fn j6_a_run_without_a_living_process_is_abandoned() {
     let (victim, (_dir, trail)) = (Victim::plain(), place());
     let path = trail.to_string_lossy().into_owned();
@@ -193,7 +114,7 @@ fn j15_each_of_many_dead_streams_is_read_once() {
     let layout = Layout::at(&trail);
     victim.settle(&trail).unwrap();
     for _ in 0..12 {
-        drop(victim.run(&["script", &path, "30", "0", "0"]));
+        drop(victim.run(&["die", &path, "kill-inside"]));
     }
     victim.settle(&trail).unwrap();
     let mut dead: Vec<StreamId> = layout.streams().unwrap();

@@ -4,7 +4,6 @@ mod audit_sweep;
 mod batches;
 mod calls;
 mod checkpoint_durability;
-mod crash_scenarios;
 mod database_failures;
 mod explained;
 mod graphs;

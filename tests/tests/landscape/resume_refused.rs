@@ -255,3 +255,17 @@ fn a_value_of_an_earlier_epoch_writes_nothing_into_a_later_one() {
     run.finish().unwrap();
     assert_eq!(lab.sweep(), Vec::<String>::new());
 }
+
+#[test]
+fn a_token_of_a_run_that_has_ended_writes_nothing_any_more() {
+    let lab = Lab::new();
+    let (run, land, nodes) = lab.begin();
+    let token = row(&land, &nodes, 1);
+    run.fail("stopped").unwrap();
+    let records = lab.records().len();
+    let error = token.filtered().unwrap_err();
+    assert_eq!(error.code(), Code::UnknownEntity);
+    assert_eq!(land.row(nodes.source, "2", &2).unwrap_err().code(), Code::UnknownEntity);
+    assert_eq!(lab.records().len(), records);
+    assert_eq!(lab.sweep(), ["S1"]);
+}

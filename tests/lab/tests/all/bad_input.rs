@@ -1,17 +1,11 @@
 //! What a test can get wrong is told with its cure, and never passes.
 
+use crate::alone::said;
 use audit_testkit::{Kind, Kinds, Lab, Matrix, Phase};
 use lab_tests::{order, parse};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::time::Duration;
-
-fn said(work: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(work)).expect_err("it must not pass");
-    let text = payload.downcast_ref::<String>().cloned();
-    text.or_else(|| payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned())).unwrap_or_default()
-}
 
 #[test]
 fn t16_a_scenario_that_does_not_repeat_names_its_sites() {

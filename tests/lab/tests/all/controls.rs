@@ -64,12 +64,12 @@ fn signs(bug: &str, breaks: &str) -> Vec<String> {
     }
 }
 
-/// The build with the planted bugs, beside this one.
-fn bugged() -> PathBuf {
+/// A test program in the build with the planted bugs, beside this one.
+pub fn bugged(test: &str) -> PathBuf {
     let own = std::env::current_exe().expect("this test's own path");
     let target = own.ancestors().nth(3).expect("a target directory");
     let built = Command::new(env!("CARGO"))
-        .args(["test", "--quiet", "--no-run", "-p", "lab-tests", "--features", "seeded-bugs", "--test", "bugged"])
+        .args(["test", "--quiet", "--no-run", "-p", "lab-tests", "--features", "seeded-bugs", "--test", test])
         .args(["--message-format", "json"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .env("CARGO_TARGET_DIR", target)
@@ -77,7 +77,8 @@ fn bugged() -> PathBuf {
         .expect("cargo");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let said = String::from_utf8_lossy(&built.stdout).into_owned();
-    let artifact = said.lines().filter(|line| line.contains("\"name\":\"bugged\"")).find_map(|line| {
+    let named = format!("\"name\":\"{test}\"");
+    let artifact = said.lines().filter(|line| line.contains(&named)).find_map(|line| {
         let rest = line.split("\"executable\":\"").nth(1)?;
         rest.split('"').next().map(PathBuf::from)
     });
@@ -85,7 +86,7 @@ fn bugged() -> PathBuf {
 }
 
 /// Whether a scenario passed, and what it printed.
-fn run(program: &Path, scenario: &str, bug: Option<&str>) -> (bool, String) {
+pub fn run(program: &Path, scenario: &str, bug: Option<&str>) -> (bool, String) {
     let mut command = Command::new(program);
     command.args([scenario, "--exact", "--nocapture"]).env_remove("AUDIT_SEEDED_BUG").env_remove("RUST_BACKTRACE");
     // What a planted bug breaks is no failure of this workspace.
@@ -100,7 +101,7 @@ fn run(program: &Path, scenario: &str, bug: Option<&str>) -> (bool, String) {
 
 #[test]
 fn t1_to_t16_each_planted_bug_is_found_by_the_runner_that_the_table_names() {
-    let program = bugged();
+    let program = bugged("bugged");
     let mut scenarios: Vec<&str> = CONTROLS.iter().map(|(_, scenario, _)| *scenario).collect();
     scenarios.sort_unstable();
     scenarios.dedup();

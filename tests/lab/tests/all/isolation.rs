@@ -1,9 +1,8 @@
 //! Each lab has what it started, and nothing of another.
 
+use crate::alone::{alone, said};
 use audit_testkit::{Lab, audit_test};
 use lab_tests::{order, parse, tell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 
 #[audit_test(threads = 2)]
 async fn tasks_blocking_work_and_threads_belong_to_their_lab(lab: Lab) {
@@ -53,24 +52,12 @@ fn a_lab_under_a_clock_that_stands_still_fires_no_timer_early() {
 
 #[test]
 fn t16_work_in_no_lab_fails_its_test_by_site_and_thread() {
-    const ALONE: &str = "LAB_TESTS_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        // In a process of its own: a stray call belongs to every lab that is open.
-        let own = std::env::current_exe().expect("this test's own path");
-        let name = "isolation::t16_work_in_no_lab_fails_its_test_by_site_and_thread";
-        let output = Command::new(own).args([name, "--exact", "--nocapture"]).env(ALONE, "1").output().expect("starts");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && said.contains("1 passed"),
-            "{said}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    if !alone(module_path!(), "t16_work_in_no_lab_fails_its_test_by_site_and_thread") {
         return;
     }
     let lab = Lab::new();
     let stray = std::thread::Builder::new().name("stray".into()).spawn(|| parse("1")).expect("a thread");
     assert_eq!(stray.join().expect("no panic").expect("a number"), 1);
-    let payload = catch_unwind(AssertUnwindSafe(|| lab.finish())).expect_err("it must not pass");
-    let text = payload.downcast_ref::<String>().cloned().unwrap_or_default();
+    let text = said(|| lab.finish());
     assert!(text.contains("lab_tests::parse ran on thread `stray` in no lab"), "{text}");
 }
