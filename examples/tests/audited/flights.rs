@@ -3,11 +3,11 @@
 
 #[expect(dead_code, reason = "the example's own `main` and its command line are not called here")]
 #[path = "../../examples/flights/main.rs"]
-mod flights;
+mod example;
 
 use audit_runtime::{Builder, Recorder};
 use audit_testkit::{Case, Lab, Story, audit_test};
-use flights::{Arguments, asked, process};
+use example::{Arguments, asked, process};
 use std::error::Error;
 use std::path::Path;
 use std::sync::OnceLock;

@@ -2,13 +2,13 @@
 
 #[expect(dead_code, reason = "the example's own `main` is not called here")]
 #[path = "../../examples/governed_run.rs"]
-mod governed_run;
+mod example;
 
 use audit_runtime::RunId;
 use audit_runtime::governance::reconcile_run;
 use audit_runtime::model::Kind;
 use audit_testkit::{Case, Lab, Story, audit_test};
-use governed_run::{Illness, transfer};
+use example::{Illness, transfer};
 use std::error::Error;
 
 /// Asked behind every kill: a run is told as clean only when all that its contract promised has been acknowledged.

@@ -3,11 +3,11 @@
 
 #[expect(dead_code, reason = "the example's listener and its command line are not called here")]
 #[path = "../../examples/governed_service.rs"]
-mod governed_service;
+mod example;
 
 use audit_runtime::governance::{Correlation, sweep_actions};
 use audit_testkit::{Case, Lab, Story, audit_test};
-use governed_service::{Failure, Service};
+use example::{Failure, Service};
 use std::time::Duration;
 
 /// Longer than a test takes: nothing here is about time.

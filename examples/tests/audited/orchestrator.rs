@@ -2,10 +2,10 @@
 
 #[expect(dead_code, reason = "the example's own `main` is not called here")]
 #[path = "../../examples/orchestrator.rs"]
-mod orchestrator;
+mod example;
 
 use audit_testkit::{Lab, audit_test};
-use orchestrator::{Failure, Orchestrator, Request, task};
+use example::{Failure, Orchestrator, Request, task};
 
 /// A sum, the same from the cache, a language that nobody speaks, a mistake.
 async fn executions(lab: Lab) -> Result<(), Failure> {

@@ -2,11 +2,11 @@
 
 #[expect(dead_code, reason = "the example's own `main` is not called here")]
 #[path = "../../examples/settlement.rs"]
-mod settlement;
+mod example;
 
 use audit_runtime::Error;
 use audit_testkit::{Lab, audit_test};
-use settlement::accept;
+use example::accept;
 
 fn order(lab: &Lab) -> Result<(), Error> {
     let run = lab.recorder().begin_run("settlement")?;
