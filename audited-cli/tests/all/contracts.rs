@@ -110,7 +110,7 @@ fn a_deleted_acknowledges_fails_the_test_and_the_surface_with_one_place() {
     assert_ne!(source, broken);
     fs::write(&example, &broken).expect("written");
     let line = |function: &str| {
-        let at = broken.lines().position(|line| line.starts_with(&format!("fn {function}("))).expect("it stands there");
+        let at = broken.lines().position(|line| line.contains(&format!("fn {function}("))).expect("it stands there");
         format!("examples/settlement.rs:{}", at + 1)
     };
 
