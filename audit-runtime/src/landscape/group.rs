@@ -6,6 +6,7 @@ use super::write::{Doing, texts};
 use crate::error::{Code, Error};
 use crate::ledger::Origin;
 use crate::model::{BodyWriter, Id, Key, Kind, Outcome, Status};
+use crate::seeded;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
@@ -87,6 +88,11 @@ impl Live {
         }
         if let Some(row) = self.row.some() {
             body.id(Key::Row, row);
+        }
+        if seeded::is("fork_as_two_groups") && children > 1 {
+            let mut half = BodyWriter::new();
+            half.uint(Key::Children, 1).value(Key::Branches, &texts(branches.into_iter().flatten().take(1).copied()));
+            self.land.point(header, &half.finish())?;
         }
         // A kill here leaves neither children nor outcome; behind it stand all of them.
         let group = self.land.point(header, &body.finish())?;

@@ -72,6 +72,23 @@ pub fn load(recorder: &Recorder, lines: &[&str]) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Sends a line two ways.
+///
+/// # Errors
+/// When the line is no amount, or the audit refuses.
+pub fn split(recorder: &Recorder, line: &str) -> Result<(), Fault> {
+    let run = recorder.begin_run("split")?;
+    let mut graph = run.pipeline();
+    let source = graph.node("orders.csv", NodeKind::Source, Determinism::IoRead);
+    let land = graph.seal()?;
+    let [left, right] = land.row(source, "1", &line)?.fork(["left", "right"]).map_err(Error::from)?;
+    run.scope(|| parse(line))?;
+    left.filtered()?;
+    right.filtered()?;
+    run.finish().map_err(Error::from)?;
+    Ok(())
+}
+
 /// Books an amount: a gate allows it, an action does it.
 ///
 /// # Errors

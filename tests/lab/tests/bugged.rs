@@ -3,7 +3,7 @@
 
 use audit_runtime::seeded;
 use audit_testkit::{Case, Kind, Kinds, Lab, Matrix, Phase, Story};
-use lab_tests::work::{book, load, promise, refuse_customer};
+use lab_tests::work::{book, load, promise, refuse_customer, split};
 use lab_tests::{both, charge, checkout, order, parse, tell};
 use std::process::Command;
 use std::time::Duration;
@@ -162,6 +162,12 @@ fn recovery_killed_too() {
 fn loaded() {
     bug();
     Matrix::of_sync(|lab| drop(load(lab.recorder(), &["3", "4"]))).kinds(Kinds::PANIC).run();
+}
+
+#[test]
+fn split_and_killed() {
+    bug();
+    Matrix::of_sync(|lab| drop(split(lab.recorder(), "3"))).crash().sites("lab_tests::parse").run();
 }
 
 #[test]

@@ -50,6 +50,7 @@ const CONTROLS: &[(&str, &str, &str)] = &[
     ("trimmed_too_far", "in_process_sync", "I6"),
     ("lost_file_ignored", "file_taken_away", "I6"),
     ("second_outcome_written", "loaded", "I1"),
+    ("fork_as_two_groups", "split_and_killed", "I1"),
     ("completed_before_the_receipt", "loaded", "I3"),
     ("checkpoint_before_outcomes", "loaded", "I3"),
     ("receipt_before_sync", "loaded", "I6"),
