@@ -122,7 +122,7 @@ mod on {
     use crate::site::Site;
     use parking_lot::Mutex;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     /// What a lab wants to happen, asked at every moment. It may panic, sleep or end the process by itself.
     pub trait Plan: Send + Sync {
@@ -130,11 +130,26 @@ mod on {
         fn at(&self, hit: &Hit) -> Answer;
     }
 
+    /// Whether this process ever had a plan.
+    static PLANNED: AtomicBool = AtomicBool::new(false);
+
+    /// Whether a plan can be there at all. Until this process has had one, a moment costs this load and nothing else.
+    #[inline]
+    pub(crate) fn is_armed() -> bool {
+        // Whoever comes to a recorder with a plan has seen what happened before it was made.
+        PLANNED.load(Ordering::Relaxed)
+    }
+
     /// The plan of a recorder, if it belongs to a lab.
     #[derive(Clone, Default)]
-    pub(crate) struct Planned(pub(crate) Option<Arc<dyn Plan>>);
+    pub(crate) struct Planned(Option<Arc<dyn Plan>>);
 
     impl Planned {
+        pub(crate) fn of(plan: Arc<dyn Plan>) -> Planned {
+            PLANNED.store(true, Ordering::SeqCst);
+            Planned(Some(plan))
+        }
+
         #[inline]
         pub(crate) fn is_some(&self) -> bool {
             self.0.is_some()
@@ -212,4 +227,4 @@ pub(crate) use off::{Planned, orphaned};
 #[cfg(feature = "testkit")]
 pub use on::{Orphan, Plan, Watch};
 #[cfg(feature = "testkit")]
-pub(crate) use on::{Planned, orphaned};
+pub(crate) use on::{Planned, is_armed, orphaned};

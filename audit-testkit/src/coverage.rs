@@ -162,44 +162,80 @@ pub(crate) fn case(test: &str, case: &Case, fired: bool) {
     });
 }
 
-/// The ends that a trail shows behind a fault, or without one.
-pub(crate) fn exits(test: &str, story: &Story, fault: Option<(&Case, Option<&Fired>)>) {
+/// How an end was shown, the best way last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Grade {
+    /// By a fault elsewhere that came through.
+    Passed,
+    /// By a fault here.
+    Origin,
+    /// Without any fault.
+    Natural,
+}
+
+impl Grade {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Grade::Passed => "passed",
+            Grade::Origin => "origin",
+            Grade::Natural => "natural",
+        }
+    }
+}
+
+/// An end that a trail shows.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) site: String,
+    pub(crate) exit: Exit,
+    pub(crate) grade: Grade,
+}
+
+/// The ends that a trail shows behind a fault, or without one; also writes them down.
+pub(crate) fn exits(test: &str, story: &Story, fault: Option<(&Case, Option<&Fired>)>) -> Vec<Ended> {
+    let entries = story.entries.values().filter(|entry| !entry.site.is_empty());
+    let ended = |entry: &Entry| {
+        let here = |(case, fired): (&Case, Option<&Fired>)| {
+            let state = fired.and_then(|fired| fired.at).map(|hit| hit.state);
+            // Where the process died nobody could tell the state: the site has to do.
+            state.map_or(case.place == entry.site, |state| state == entry.id)
+        };
+        let grade = match fault {
+            None => Grade::Natural,
+            Some(fault) if here(fault) => Grade::Origin,
+            Some(_) => Grade::Passed,
+        };
+        Some(Ended { site: entry.site.clone(), exit: entry.exit()?, grade })
+    };
+    let ends: Vec<Ended> = entries.filter_map(ended).collect();
+    let kind = fault.map_or("", |(case, _)| case.kind.text());
     with(|book| {
-        for entry in story.entries.values().filter(|entry| !entry.site.is_empty()) {
-            let Some(exit) = entry.exit() else { continue };
-            let here = |(case, fired): (&Case, Option<&Fired>)| {
-                let state = fired.and_then(|fired| fired.at).map(|hit| hit.state);
-                // Where the process died nobody could tell the state: the site has to do.
-                state.map_or(case.place == entry.site, |state| state == entry.id)
-            };
-            let grade = match fault {
-                None => "natural",
-                Some(fault) if here(fault) => "origin",
-                Some(_) => "passed",
-            };
+        for end in &ends {
             book.write(vec![
                 ("line", "exit".into()),
                 ("test", test.into()),
-                ("site", entry.site.as_str().into()),
-                ("exit", exit.name().into()),
-                ("grade", grade.into()),
-                ("kind", fault.map_or("", |(case, _)| case.kind.text()).into()),
+                ("site", end.site.as_str().into()),
+                ("exit", end.exit.name().into()),
+                ("grade", end.grade.text().into()),
+                ("kind", kind.into()),
             ]);
         }
     });
+    ends
 }
 
 /// A lab that no runner struck: what was reached in it, and what became of that behind the faults that the test itself
 /// asked for.
-pub(crate) fn lab(test: &str, seen: &[Seen], story: &Story, fired: &[Fired]) {
+pub(crate) fn lab(test: &str, seen: &[Seen], story: &Story, fired: &[Fired]) -> Vec<Ended> {
     moments(seen);
     if fired.is_empty() {
         return exits(test, story, None);
     }
-    for fired in fired {
+    let behind = |fired: &Fired| {
         case(test, &fired.case, true);
-        exits(test, story, Some((&fired.case, Some(fired))));
-    }
+        exits(test, story, Some((&fired.case, Some(fired))))
+    };
+    fired.iter().flat_map(behind).collect()
 }
 
 /// An assertion looked at this entry and found the end that it asked for.

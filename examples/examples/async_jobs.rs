@@ -4,9 +4,9 @@
 //! ```text
 //! settle_day ─┬─ rates ── quote ×2 (select!: the slower one is cancelled)
 //!             ├─ charge ×3 (two errors, then success)
-//!             ├─ report (timeout: cancelled in the middle of `render`)
-//!             ├─ upload (spawned, then aborted)
-//!             ├─ poisoned (spawned, panics)
+//!             ├─ report ── render ×2 (timeout: the long form is cancelled in the middle; the short one is done)
+//!             ├─ upload ×2 (spawned; one comes through, one is aborted)
+//!             ├─ poisoned ×2 (spawned; one panics)
 //!             └─ notify ×5 (spawned, in the context of their caller)
 //! ```
 //!
@@ -99,28 +99,36 @@ pub(crate) async fn charge_with_retries(amount: u64) -> Result<u64, Fault> {
 }
 
 #[audited(node = "render")]
-async fn render() -> Result<String, Fault> {
-    answer_after(None).await;
-    Ok("report".to_owned())
+async fn render(time: Option<Duration>) -> Result<String, Fault> {
+    answer_after(time).await;
+    Ok("a short report".to_owned())
 }
 
-/// Gives up; the entry inside is recorded as cancelled, this one as failed.
+/// Gives the long form up, which is recorded as cancelled, and is content with a short one.
 #[audited(node = "report")]
 pub(crate) async fn report() -> Result<String, Fault> {
-    timeout(Duration::from_millis(5), render()).await.map_err(|_| Fault::TooLate)?
+    let long = timeout(Duration::from_millis(5), render(None)).await.map_err(|_| Fault::TooLate);
+    match long {
+        Ok(long) => long,
+        Err(late) => {
+            warn!(%late, "the short form has to do");
+            render(Some(Duration::from_millis(1))).await
+        }
+    }
 }
 
 #[audited(node = "upload")]
-async fn upload(started: oneshot::Sender<()>) -> Result<(), Fault> {
+async fn upload(started: oneshot::Sender<()>, time: Option<Duration>) -> Result<(), Fault> {
     started.send(()).map_err(|()| Fault::Gone)?;
-    answer_after(None).await;
+    answer_after(time).await;
     Ok(())
 }
 
 #[audited(node = "poisoned")]
-async fn poisoned() -> Result<(), Fault> {
+async fn poisoned(knows: bool) -> Result<(), Fault> {
     tokio::task::yield_now().await;
-    panic!("a job that does not know what to do")
+    assert!(knows, "a job that does not know what to do");
+    Ok(())
 }
 
 #[audited(node = "notify", record(customer = customer))]
@@ -146,19 +154,28 @@ pub(crate) async fn settle_day() -> Result<Day, Fault> {
     let charged = charge_with_retries(250).await?;
     let report = report().await.unwrap_or_else(|fault| fault.to_string());
 
-    let (started, has_started) = oneshot::channel();
-    let uploading = tokio::spawn(upload(started).in_audit_context());
-    has_started.await.map_err(|_| Fault::Gone)?;
-    uploading.abort();
-    let upload = uploading.await.map_or_else(|end| end.to_string(), |_| "done".to_owned());
+    let mut uploads = Vec::new();
+    for time in [Some(Duration::from_millis(2)), None] {
+        let (started, has_started) = oneshot::channel();
+        uploads.push(tokio::spawn(upload(started, time).in_audit_context()));
+        has_started.await.map_err(|_| Fault::Gone)?;
+    }
+    uploads[1].abort();
+    let mut upload = Vec::new();
+    for uploading in uploads {
+        upload.push(uploading.await.map_or_else(|end| end.to_string(), |_| "done".to_owned()));
+    }
 
-    let poisoned = tokio::spawn(poisoned().in_audit_context()).await;
-    let poisoned = poisoned.map_or_else(|end| if end.is_panic() { "panicked" } else { "cancelled" }, |_| "done");
+    let mut jobs = Vec::new();
+    for knows in [true, false] {
+        let job = tokio::spawn(poisoned(knows).in_audit_context()).await;
+        jobs.push(job.map_or_else(|end| if end.is_panic() { "panicked" } else { "cancelled" }, |_| "done"));
+    }
 
     let mut told = JoinSet::new();
     (0..5).for_each(|customer| drop(told.spawn(notify(customer).in_audit_context())));
     let notified = told.join_all().await.into_iter().filter(Result::is_ok).count();
-    Ok(Day { rate, charged, notified, report, upload, poisoned: poisoned.to_owned() })
+    Ok(Day { rate, charged, notified, report, upload: upload.join(", "), poisoned: jobs.join(", ") })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -175,7 +192,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let day = runtime.block_on(run.scope_async(settle_day()))?;
     drop(runtime);
     println!("\nrate {}, charged {}, {} customers told", day.rate, day.charged, day.notified);
-    println!("report: {}; upload: {}; poisoned: {}", day.report, day.upload, day.poisoned);
+    println!("report: {}; uploads: {}; poisoned: {}", day.report, day.upload, day.poisoned);
 
     let id = run.id();
     println!("\n{}", run.finish()?);

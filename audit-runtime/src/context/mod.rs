@@ -33,11 +33,14 @@ pub(crate) struct Ambient {
     pub(crate) state: Id,
     /// It was carried here from where the state was opened: what begins here may outlive it.
     pub(crate) carried: bool,
+    /// The innermost open node state is a call and no future: a future that is first polled inside it may outlive it.
+    pub(crate) call: bool,
 }
 
 impl Ambient {
     /// Nothing is current.
-    pub(crate) const NOTHING: Ambient = Ambient { recorder: None, run: RunId::NONE, state: Id::NONE, carried: false };
+    pub(crate) const NOTHING: Ambient =
+        Ambient { recorder: None, run: RunId::NONE, state: Id::NONE, carried: false, call: false };
 }
 
 thread_local! {
@@ -235,13 +238,13 @@ impl AuditContext {
     /// The context of a scope.
     pub(crate) fn of(recorder: &Recorder, run: RunId) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state: Id::NONE, carried: false })
+        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state: Id::NONE, carried: false, call: false })
     }
 
     /// The context inside an open node state, for work that its guard gives away.
     pub(crate) fn inside(recorder: &Recorder, run: RunId, state: Id) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state, carried: true })
+        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state, carried: true, call: false })
     }
 
     /// Runs a closure in this context.

@@ -33,7 +33,13 @@ pub(crate) struct Opening {
 impl Opening {
     /// What is current inside the body.
     pub(crate) fn ambient(&self) -> Ambient {
-        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id, carried: false }
+        Ambient {
+            recorder: Some(self.recorder.clone()),
+            run: self.opened.run,
+            state: self.opened.id,
+            carried: false,
+            call: true,
+        }
     }
 }
 
@@ -59,6 +65,8 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>, form: Form) 
     {
         place = Place { run, parent: Id::NONE, unattributed: false, detached: false };
     }
+    // Who has polled a future by hand may return before it is ready.
+    place.detached |= form == Form::Async && ambient.call && !place.parent.is_none();
     let told = recorder.0.planned.ask(|| Hit {
         can_refuse: true,
         can_cancel: form == Form::Async,

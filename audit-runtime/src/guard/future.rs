@@ -194,7 +194,13 @@ struct Live {
 
 impl Live {
     fn ambient(&self) -> Ambient {
-        Ambient { recorder: Some(self.recorder.clone()), run: self.opened.run, state: self.opened.id, carried: false }
+        Ambient {
+            recorder: Some(self.recorder.clone()),
+            run: self.opened.run,
+            state: self.opened.id,
+            carried: false,
+            call: false,
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

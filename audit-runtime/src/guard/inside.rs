@@ -10,11 +10,17 @@ use pin_project_lite::pin_project;
 
 use crate::context;
 use crate::error::Error;
-use crate::fault::{Answer, Hit, Phase};
+use crate::fault::{Answer, Hit, Phase, is_armed};
 use crate::site::Site;
 
 /// Asks the plan of the recorder that is current, about the node state that is current.
-fn ask(site: &'static Site, phase: Phase, shape: impl FnOnce(&mut Hit)) -> Answer {
+#[inline]
+fn ask(site: &'static Site, phase: Phase, shape: fn(&mut Hit)) -> Answer {
+    if is_armed() { ask_armed(site, phase, shape) } else { Answer::Go }
+}
+
+#[cold]
+fn ask_armed(site: &'static Site, phase: Phase, shape: fn(&mut Hit)) -> Answer {
     let ambient = context::ambient();
     let Some(recorder) = &ambient.recorder else { return Answer::Go };
     recorder.0.planned.ask(|| {
@@ -25,6 +31,7 @@ fn ask(site: &'static Site, phase: Phase, shape: impl FnOnce(&mut Hit)) -> Answe
 }
 
 /// The body runs.
+#[inline]
 pub fn entered(site: &'static Site) {
     ask(site, Phase::Entered, |_| {});
 }
@@ -79,8 +86,10 @@ impl<F: Future> Future for Step<F> {
 }
 
 /// Asks what happens at a `?`; true when an error takes the place of the value.
+#[inline]
 pub fn questioned(site: &'static Site, nth: u16, can_fail: bool) -> bool {
-    ask(site, Phase::Question(nth), |hit| hit.can_fail = can_fail) == Answer::Fail
+    let shape: fn(&mut Hit) = if can_fail { |hit| hit.can_fail = true } else { |_| {} };
+    ask(site, Phase::Question(nth), shape) == Answer::Fail
 }
 
 /// The error that a test puts there.

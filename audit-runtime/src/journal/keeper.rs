@@ -216,7 +216,10 @@ pub(super) fn hash(shared: &Shared, hashed: &mut Hashed) -> io::Result<()> {
 
 fn read_piece(stretch: &Stretch, offset: u64, piece: &mut Vec<u8>) -> io::Result<usize> {
     let len = usize::try_from(stretch.end - offset).unwrap_or(HASH_PIECE).min(HASH_PIECE + frame::framed(1 << 20));
-    piece.resize(len, 0);
+    if piece.len() < len {
+        *piece = vec![0; len];
+    }
+    piece.truncate(len);
     let mut done = 0;
     while done < len {
         match stretch.file.read_at(&mut piece[done..], offset + done as u64) {

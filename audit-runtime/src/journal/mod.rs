@@ -41,4 +41,5 @@ pub use map::Map;
 pub use reader::{Committed, End, Frame, Reader, Tear};
 pub use settings::{Purpose, Settings};
 pub use storage::{DiskStorage, SegmentFile, Storage};
+pub(crate) use window::last_used;
 pub use writer::{Closed, Journal};

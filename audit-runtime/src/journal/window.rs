@@ -74,7 +74,7 @@ impl Window {
             if piece.is_empty() {
                 break;
             }
-            if let Some(last) = piece.iter().rposition(|byte| *byte != 0) {
+            if let Some(last) = last_used(piece) {
                 used = next + last as u64 + 1 - at;
             }
             next += piece.len() as u64;
@@ -98,7 +98,12 @@ impl Window {
         }
         let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
         let mut piece = std::mem::take(&mut self.piece);
-        piece.resize(left.min(PIECE.max(need)), 0);
+        let wanted = left.min(PIECE.max(need));
+        if piece.len() < wanted {
+            // Zeros from the allocator: growing byte by byte costs a build without optimisation more than the reading.
+            piece = vec![0; wanted];
+        }
+        piece.truncate(wanted);
         let read = self.read(&mut piece, at)?;
         if read < piece.len() {
             // It was cut since it was opened.
@@ -124,6 +129,18 @@ impl Window {
         }
         Ok(done)
     }
+}
+
+/// The last byte that is not zero. Most of a segment is zeros, which are compared in blocks.
+pub(crate) fn last_used(piece: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let mut end = piece.len();
+    for size in [ZEROS.len(), 64] {
+        while end > 0 && piece[end.saturating_sub(size)..end] == ZEROS[..size.min(end)] {
+            end = end.saturating_sub(size);
+        }
+    }
+    piece[..end].iter().rposition(|byte| *byte != 0)
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ impl Builder {
     #[cfg(feature = "testkit")]
     #[doc(hidden)]
     pub fn plan(mut self, plan: Arc<dyn crate::fault::Plan>) -> Builder {
-        self.planned = Planned(Some(plan));
+        self.planned = Planned::of(plan);
         self
     }
 

@@ -25,7 +25,7 @@ struct Known {
     gaps: Arc<GapCount>,
 }
 
-static OPEN: Mutex<Option<HashMap<PathBuf, Known>>> = Mutex::new(None);
+static OPEN: Mutex<Option<HashMap<PathBuf, Arc<Mutex<Known>>>>> = Mutex::new(None);
 
 /// Opens the trail in this directory with the default options; makes it if there is none.
 ///
@@ -49,11 +49,15 @@ pub(super) fn open_with(builder: &Builder) -> Result<Recorder, Error> {
     };
     let path = builder.path.clone().or(memory.clone()).unwrap_or_default();
     let layout = Layout::at(&path);
-    // Before anything is made: threads that open a new trail at one instant make it once.
-    let mut open = OPEN.lock();
-    layout.create()?;
-    let key = std::fs::canonicalize(&path).unwrap_or(path);
-    let known = open.get_or_insert_default().entry(key).or_default();
+    let mine = {
+        // Before anything is made: threads that open a new trail at one instant make it once.
+        let mut open = OPEN.lock();
+        layout.create()?;
+        let key = std::fs::canonicalize(&path).unwrap_or(path);
+        Arc::clone(open.get_or_insert_default().entry(key).or_default())
+    };
+    // Whoever opens the same trail waits for us; whoever opens another one does not wait for our recovery.
+    let mut known = mine.lock();
     if let Some(core) = known.recorder.upgrade() {
         let recorder = Recorder(core);
         if recorder.health().healthy {
@@ -70,7 +74,6 @@ pub(super) fn open_with(builder: &Builder) -> Result<Recorder, Error> {
     let recorder = begin(builder, layout, memory, gaps)?;
     known.recorder = Arc::downgrade(&recorder.0);
     known.fingerprint = builder.fingerprint();
-    drop(open);
     Ok(recorder)
 }
 

@@ -11,7 +11,7 @@ use super::run_steps::{RunStep, run_faults};
 use crate::error::Error;
 use crate::index::json::{Json, hex};
 use crate::journal::tree::Tree;
-use crate::journal::{Layout, Reader, Tear, owner};
+use crate::journal::{Layout, Reader, Tear, last_used, owner};
 use crate::model::lifecycle::{self, By, Entity};
 use crate::model::record::{Invalid, flag};
 use crate::model::{Header, Id, Key, Kind, Record, Status, StreamId};
@@ -449,7 +449,7 @@ impl Verifier<'_> {
             let bytes = fs::read(self.layout.segment(stream, number)).map_err(fail)?;
             let from = if number == segment { usize::try_from(offset).unwrap_or(usize::MAX) } else { 0 };
             let rest = bytes.get(from..).unwrap_or(&[]);
-            behind += rest.iter().rposition(|b| *b != 0).map_or(0, |last| last as u64 + 1);
+            behind += last_used(rest).map_or(0, |last| last as u64 + 1);
         }
         Ok(behind)
     }

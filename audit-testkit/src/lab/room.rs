@@ -23,6 +23,8 @@ const START_NS: i64 = 1_767_225_600_000_000_000;
 thread_local! {
     /// Labs that this thread is inside of.
     static INSIDE: Cell<u32> = const { Cell::new(0) };
+    /// Whether panics of this thread stay off the screen.
+    static HUSHED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// File of a mortal lab: what its recorder had acknowledged.
@@ -95,6 +97,20 @@ pub(crate) fn die() -> ! {
     }
 }
 
+/// Keeps all panics of this thread off the screen while `work` runs: what a scenario does by itself was shown by its first
+/// run, and is done again for each of hundreds of faults.
+pub(crate) fn hushed<R>(work: impl FnOnce() -> R) -> R {
+    struct Unhush;
+    impl Drop for Unhush {
+        fn drop(&mut self) {
+            HUSHED.set(false);
+        }
+    }
+    HUSHED.set(true);
+    let _unhush = Unhush;
+    work()
+}
+
 /// Keeps injected panics, and refusals by panic, off the screen: a matrix makes hundreds of them.
 fn quiet_panics() {
     static ONCE: Once = Once::new();
@@ -105,7 +121,8 @@ fn quiet_panics() {
             let planned = text.is_some_and(|text| text.starts_with(INJECTED));
             let refusal =
                 INSIDE.try_with(Cell::get).is_ok_and(|n| n > 0) && info.payload().is::<audit_runtime::Error>();
-            if !planned && !refusal {
+            let hushed = HUSHED.try_with(Cell::get).unwrap_or(false);
+            if !planned && !refusal && !hushed {
                 before(info);
             }
         }));
@@ -250,6 +267,13 @@ impl Lab {
         self.0.unfinished()
     }
 
+    /// As [`orphans`](Lab::orphans), and watches no longer.
+    pub(crate) fn watched(&self) -> Vec<String> {
+        let orphans = self.orphans();
+        drop(self.0.watch.lock().take());
+        orphans
+    }
+
     /// Whether anything is left for a recovery: entries that are open, a recorder that failed.
     pub(crate) fn close(&self) -> bool {
         self.0.close()
@@ -329,7 +353,7 @@ impl Room {
             Err(error) => broken.push(error.to_string()),
         }
         if let Ok(story) = Story::read(&self.trail) {
-            coverage::lab(&coverage::this_test(), &self.script.seen(), &story, &self.script.fired());
+            let _ends = coverage::lab(&coverage::this_test(), &self.script.seen(), &story, &self.script.fired());
         }
         assert!(broken.is_empty(), "the lab's trail is not sound:\n  {}", broken.join("\n  "));
     }

@@ -1,26 +1,40 @@
 //! One case in this process: a fresh lab, one fault, the check.
 
 use super::build::Matrix;
-use super::judge;
 use super::record::{Recorded, cases};
 use super::report::{Outcome, Report};
+use super::runner::Runner;
+use super::scenario::Came;
+use super::{judge, lanes};
 use crate::case::{Case, Kind, Kinds};
 use crate::coverage;
 use crate::lab::{Lab, Setup, fast_dir};
+use crate::story::Story;
 use std::time::Instant;
+use tempfile::TempDir;
 
-/// Every in-process case, in an order in which a budget leaves a fair sample.
+/// Every in-process case, in an order in which a budget leaves a fair sample. What one case left is judged while the next
+/// one is played.
 pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, report: &mut Report) {
     let cases = cases(matrix, recorded, Kinds::IN_PROCESS);
-    report.planned += cases.len();
-    for at in spread(cases.len()) {
-        if until.is_some_and(|until| Instant::now() > until) {
-            report.skipped += 1;
-            continue;
-        }
-        let outcome = one(matrix, &cases[at], recorded);
-        report.take(&cases[at], outcome);
-    }
+    report.plan(Runner::InProcess, cases.len());
+    let (title, mut left_out) = (matrix.title(), 0);
+    lanes::beside(
+        // A check of the test's own may look at what the scenario left elsewhere.
+        matrix.check.is_some(),
+        |give| {
+            for at in spread(cases.len()) {
+                if until.is_some_and(|until| Instant::now() > until) {
+                    left_out += 1;
+                } else {
+                    give((at, play(matrix, &cases[at])));
+                }
+            }
+        },
+        |(at, played)| (at, judged(&title, &cases[at], played)),
+        |(at, judged)| take(matrix, &cases[at], judged, recorded, report),
+    );
+    (0..left_out).for_each(|_| report.leave_out(Runner::InProcess));
 }
 
 /// Every number below `n`, once each, far from its neighbours.
@@ -30,28 +44,58 @@ pub(crate) fn spread(n: usize) -> impl Iterator<Item = usize> {
     (0..n).map(move |i| (i * stride) % n)
 }
 
-pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded) -> Outcome {
-    let home = match fast_dir() {
-        Ok(home) => home,
-        Err(error) => return Outcome::broken(format!("making a directory: {error}")),
-    };
-    let lab = match Lab::open(Setup { dir: Some(home.path().to_owned()), ..matrix.setup() }) {
-        Ok(lab) => lab,
-        Err(why) => return Outcome::broken(why),
-    };
+/// One case, for a replay.
+pub(crate) fn one(matrix: &Matrix, case: &Case, recorded: &Recorded, report: &mut Report) {
+    report.plan(Runner::InProcess, 1);
+    take(matrix, case, judged(&matrix.title(), case, play(matrix, case)), recorded, report);
+}
+
+/// A lab in which a case was played.
+struct Played {
+    home: TempDir,
+    lab: Lab,
+    came: Came,
+    /// Audited calls in no lab, seen before another lab opened.
+    orphans: Vec<String>,
+}
+
+/// What its trail is like, and the trail itself.
+type Judged = (Outcome, Story, Option<TempDir>);
+
+fn play(matrix: &Matrix, case: &Case) -> Result<Played, String> {
+    let home = fast_dir().map_err(|error| format!("making a directory: {error}"))?;
+    let lab = Lab::open(Setup { dir: Some(home.path().to_owned()), ..matrix.setup() })?;
     lab.script().arm(case.clone());
-    let came = matrix.scenario.play(&lab);
+    let came = matrix.play(&lab);
+    let orphans = lab.watched();
+    Ok(Played { home, lab, came, orphans })
+}
+
+fn judged(title: &str, case: &Case, played: Result<Played, String>) -> Judged {
+    let Played { home, lab, came, orphans } = match played {
+        Ok(played) => played,
+        Err(why) => return (Outcome::broken(why), Story::default(), None),
+    };
     let (seen, fired) = (lab.script().seen(), lab.script().fired());
     let mut checked = judge::closed(lab, &came, &seen, false);
+    checked.broke.splice(0..0, orphans);
+    let mut ends = Vec::new();
     if let Some(fired) = fired.first() {
         checked.broke.extend(judge::fits(fired, &seen, &checked.story));
-        coverage::exits(&matrix.title(), &checked.story, Some((case, Some(fired))));
+        ends = coverage::exits(title, &checked.story, Some((case, Some(fired))));
     }
-    checked.broke.extend(judge::own_check(matrix.check.as_deref(), case, &checked.story));
-    if case.kind == Kind::FailedClose && checked.broke.is_empty() {
-        checked.broke.extend(judge::again(matrix, home.path(), &recorded.shape));
+    let last = checked.story.last(12).to_vec();
+    (Outcome { fired: !fired.is_empty(), broke: checked.broke, last, ends }, checked.story, Some(home))
+}
+
+/// Takes an outcome, with what only the test's own thread can ask: its own check, and the scenario once more.
+fn take(matrix: &Matrix, case: &Case, judged: Judged, recorded: &Recorded, report: &mut Report) {
+    let (mut outcome, story, home) = judged;
+    outcome.broke.extend(judge::own_check(matrix.check.as_deref(), case, &story));
+    if let Some(home) = home.filter(|_| case.kind == Kind::FailedClose && outcome.broke.is_empty()) {
+        outcome.broke.extend(judge::again(matrix, home.path(), &recorded.shape));
     }
-    Outcome { fired: !fired.is_empty(), broke: checked.broke, last: checked.story.last(12).to_vec() }
+    report.take(case, outcome);
 }
 
 #[cfg(test)]

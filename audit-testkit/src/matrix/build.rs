@@ -1,10 +1,11 @@
 //! What a test asks for, and the order of the runs.
 
 use super::report::Report;
-use super::scenario::{Scenario, Told};
+use super::runner::Runner;
+use super::scenario::{Came, Scenario, Told};
 use super::{attempt, images, kill, mortal, record, store};
-use crate::case::{Case, Kind, Kinds};
-use crate::lab::{Lab, Setup, resolve};
+use crate::case::{Case, Kinds};
+use crate::lab::{Lab, Setup, hushed, resolve};
 use crate::story::Story;
 use audit_runtime::Durability;
 use audit_runtime::fault::Phase;
@@ -193,10 +194,10 @@ impl Matrix {
             self.one(&case, &recorded, &mut report);
         } else {
             let until = self.budget.map(|budget| started + budget);
-            attempt::all(&self, &recorded, until, &mut report);
-            kill::all(&self, &recorded, until, &mut report);
-            store::all(&self, &recorded, until, &mut report);
-            images::all(&self, until, &mut report);
+            report.timed(Runner::InProcess, |report| attempt::all(&self, &recorded, until, report));
+            report.timed(Runner::Killed, |report| kill::all(&self, &recorded, until, report));
+            report.timed(Runner::SickStore, |report| store::all(&self, &recorded, until, report));
+            report.timed(Runner::PowerCut, |report| images::all(&self, until, report));
             let ran = report.fired + report.inert;
             assert!(
                 ran > 0 || self.kinds == Kinds::NONE,
@@ -212,14 +213,21 @@ impl Matrix {
 
     /// One case, whichever runner it belongs to.
     fn one(&self, case: &Case, recorded: &record::Recorded, report: &mut Report) {
-        report.planned += 1;
-        let outcome = match case.kind {
-            Kind::Kill => kill::one(self, case),
-            kind if Kinds::STORE.has(kind) => store::one(self, case, recorded),
-            kind if Kinds::IMAGES.has(kind) => return images::again(self, case, report),
-            _ => attempt::one(self, case, recorded),
-        };
-        report.take(case, outcome);
+        match Runner::of(case.kind) {
+            Runner::Killed => kill::one(self, case, report),
+            Runner::SickStore => store::one(self, case, recorded, report),
+            Runner::PowerCut => images::again(self, case, report),
+            Runner::InProcess => attempt::one(self, case, recorded, report),
+        }
+    }
+
+    /// The scenario behind a fault. Only a replay shows the panics of its own again.
+    pub(super) fn play(&self, lab: &Lab) -> Came {
+        if std::env::var_os(mortal::CASE).is_some() {
+            self.scenario.play(lab)
+        } else {
+            hushed(|| self.scenario.play(lab))
+        }
     }
 
     /// The test's name, for people.

@@ -1,18 +1,22 @@
 //! What a power cut leaves: an image of the trail at every moment, with what no sync covered kept, dropped or torn; and the
 //! last segment cut at every record, with a tail of zeros and of garbage. Each is recovered and checked.
 
-use super::build::Matrix;
+use super::build::{Check, Matrix};
 use super::judge::{own_check, trail_of};
+use super::lanes;
 use super::report::{Outcome, Report};
+use super::runner::Runner;
 use crate::case::{Case, Kind, Kinds, phase_text};
 use crate::coverage;
 use crate::lab::{Lab, Seen, Setup, fast_dir, site_name};
-use crate::storage::{FaultyStorage, Unsynced};
-use audit_runtime::Durability;
+use crate::storage::{FaultyStorage, Segments, Unsynced};
+use crate::story::Story;
 use audit_runtime::fault::Phase;
 use audit_runtime::journal::{Layout, Reader};
 use audit_runtime::trail::Acknowledged;
+use audit_runtime::{Durability, StreamId};
 use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,48 +34,83 @@ const LEFT: &[(&str, Unsynced)] = &[
 /// One image, and what must be in it.
 struct Image {
     case: Case,
-    trail: PathBuf,
+    at: Stands,
     acknowledged: Vec<Acknowledged>,
+}
+
+/// Where an image stands.
+enum Stands {
+    /// Here.
+    Taken(PathBuf),
+    /// It is, byte for byte, the one with this number: it is judged once.
+    Same(usize),
+    /// The whole trail, cut here.
+    Cut { stream: StreamId, end: u64, garbage: bool },
 }
 
 pub(crate) fn all(matrix: &Matrix, until: Option<Instant>, report: &mut Report) {
     if matrix.kinds.has_any(Kinds::IMAGES) {
-        run(matrix, until, report, &|_| true);
+        let tried = run(matrix, until, report, &|_| true);
+        assert!(tried > 0, "no image was taken: the scenario reaches no moment");
     }
 }
 
 /// One case, for a replay.
 pub(crate) fn again(matrix: &Matrix, case: &Case, report: &mut Report) {
-    report.planned -= 1;
-    run(matrix, None, report, &|other| other == case);
-    if report.planned == 0 {
-        report.planned += 1;
+    if run(matrix, None, report, &|other| other == case) == 0 {
+        report.plan(Runner::PowerCut, 1);
         report.take(case, Outcome::default());
     }
 }
 
-fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dyn Fn(&Case) -> bool) {
+/// Judges the images that are wanted; returns how many they were.
+fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dyn Fn(&Case) -> bool) -> usize {
     let home = match fast_dir() {
         Ok(home) => home,
         Err(error) => panic!("making a directory: {error}"),
     };
-    let (images, whole) = taken(matrix, home.path());
-    let before = report.planned;
-    let cut = cuts(&whole, home.path());
-    for image in images.into_iter().chain(cut).filter(|image| wanted(&image.case)) {
-        report.planned += 1;
-        if until.is_some_and(|until| Instant::now() > until) {
-            report.skipped += 1;
-            continue;
+    let (mut images, whole) = taken(matrix, home.path());
+    images.extend(cuts(&whole));
+    let source = |at: usize| match images[at].at {
+        Stands::Same(first) => first,
+        Stands::Taken(_) | Stands::Cut { .. } => at,
+    };
+    let asked: Vec<usize> = (0..images.len()).filter(|at| wanted(&images[*at].case)).collect();
+    let distinct: Vec<usize> = asked.iter().map(|at| source(*at)).collect::<BTreeSet<_>>().into_iter().collect();
+    let check = matrix.check.as_deref();
+    let judged = lanes::each(&matrix.title(), &distinct, |at| {
+        let late = until.is_some_and(|until| Instant::now() > until);
+        (!late).then(|| judge(&images[*at], &whole, &home.path().join(format!("cut-{at}")), check))
+    });
+    let judged: BTreeMap<usize, Option<(Outcome, Story)>> = distinct.iter().copied().zip(judged).collect();
+    report.plan(Runner::PowerCut, asked.len());
+    for at in &asked {
+        match judged.get(&source(*at)) {
+            Some(Some((outcome, story))) => {
+                let case = &images[*at].case;
+                let ends = coverage::exits(&matrix.title(), story, Some((case, None)));
+                report.take(case, Outcome { ends, ..outcome.clone() });
+            }
+            Some(None) | None => report.leave_out(Runner::PowerCut),
         }
-        let mut checked = trail_of(&image.trail, image.acknowledged, true);
-        checked.broke.extend(own_check(matrix.check.as_deref(), &image.case, &checked.story));
-        let last = checked.story.last(12).to_vec();
-        coverage::exits(&matrix.title(), &checked.story, Some((&image.case, None)));
-        report.take(&image.case, Outcome { fired: true, broke: checked.broke, last });
-        drop(fs::remove_dir_all(&image.trail));
     }
-    assert!(report.planned > before || report.planned == 0, "no image was taken: the scenario reaches no moment");
+    asked.len()
+}
+
+fn judge(image: &Image, whole: &Path, room: &Path, check: Option<&Check>) -> (Outcome, Story) {
+    let trail = match &image.at {
+        Stands::Taken(trail) => trail.clone(),
+        Stands::Same(_) => return Default::default(),
+        Stands::Cut { stream, end, garbage } => match cut(whole, room, *stream, *end, *garbage) {
+            Ok(()) => room.to_owned(),
+            Err(error) => return (Outcome::broken(format!("cutting the trail: {error}")), Story::default()),
+        },
+    };
+    let mut checked = trail_of(&trail, image.acknowledged.clone(), true);
+    checked.broke.extend(own_check(check, &image.case, &checked.story));
+    let last = checked.story.last(12).to_vec();
+    drop(fs::remove_dir_all(&trail));
+    (Outcome { fired: true, broke: checked.broke, last, ends: Vec::new() }, checked.story)
 }
 
 /// The recorder is open when the hook of its own plan needs what it has told: the lab comes later.
@@ -81,14 +120,16 @@ type Late = Arc<Mutex<Option<Lab>>>;
 fn taken(matrix: &Matrix, home: &Path) -> (Vec<Image>, PathBuf) {
     let storage = FaultyStorage::new();
     let trail = home.join("trail");
-    let images: Arc<Mutex<Vec<Image>>> = Arc::default();
+    let images: Arc<Mutex<(Vec<Image>, Last)>> = Arc::default();
     let late: Late = Arc::default();
+    // A check of the test's own is told the case: it is asked behind each of them.
+    let once = matrix.check.is_none();
     let on_hit = {
         let (storage, trail, home) = (storage.clone(), trail.clone(), home.to_owned());
         let (images, late) = (Arc::clone(&images), Arc::clone(&late));
         move |seen: &Seen| {
             if let Some(lab) = late.lock().as_ref().filter(|_| seen.hit.phase != Phase::Entered) {
-                images.lock().extend(at(seen, lab, &storage, &trail, &home));
+                of_moment(seen, lab, &storage, &trail, &home, once, &mut images.lock());
             }
         }
     };
@@ -106,56 +147,81 @@ fn taken(matrix: &Matrix, home: &Path) -> (Vec<Image>, PathBuf) {
     let whole = home.join("whole");
     FaultyStorage::copy(&trail, &whole).unwrap_or_else(|error| panic!("copying the trail: {error}"));
     lab.close();
-    let images = std::mem::take(&mut *images.lock());
+    let images = std::mem::take(&mut images.lock().0);
     (images, whole)
 }
 
+/// The image that was taken last of each sort: its number, its segments, and how much was acknowledged.
+type Last = HashMap<&'static str, (usize, Segments, usize)>;
+
 /// The images of one moment.
-fn at(seen: &Seen, lab: &Lab, storage: &FaultyStorage, trail: &Path, home: &Path) -> Vec<Image> {
+fn of_moment(
+    seen: &Seen,
+    lab: &Lab,
+    storage: &FaultyStorage,
+    trail: &Path,
+    home: &Path,
+    once: bool,
+    taken: &mut (Vec<Image>, Last),
+) {
     let acks = lab.told().acks();
-    let durable = || acks.iter().filter(|ack| ack.durability >= Durability::Disk).map(|ack| ack.record).collect();
-    LEFT.iter()
-        .map(|(text, left)| {
-            let phase = format!("{} {text}", phase_text(seen.hit.phase));
-            let case = Case { place: site_name(seen.hit.site), nth: seen.nth, phase, kind: Kind::PowerCut };
-            let into = home.join(case.to_string().replace(['/', ':', ';', ' ', '#'], "_"));
-            storage.image(trail, &into, *left).unwrap_or_else(|error| panic!("taking an image: {error}"));
-            let acknowledged = match left {
-                Unsynced::Everything => acks.iter().map(|ack| ack.record).collect(),
-                Unsynced::Nothing | Unsynced::Torn { .. } => durable(),
-            };
-            Image { case, trail: into, acknowledged }
-        })
-        .collect()
+    for (text, left) in LEFT {
+        let phase = format!("{} {text}", phase_text(seen.hit.phase));
+        let case = Case { place: site_name(seen.hit.site), nth: seen.nth, phase, kind: Kind::PowerCut };
+        let acknowledged: Vec<Acknowledged> = match left {
+            Unsynced::Everything => acks.iter().map(|ack| ack.record).collect(),
+            Unsynced::Nothing | Unsynced::Torn { .. } => {
+                acks.iter().filter(|ack| ack.durability >= Durability::Disk).map(|ack| ack.record).collect()
+            }
+        };
+        let (images, last) = (&mut taken.0, &mut taken.1);
+        let segments = storage.segments(*left);
+        let known = last
+            .get(text)
+            .filter(|_| once)
+            .filter(|(_, before, told)| *before == segments && *told == acknowledged.len());
+        let at = match known {
+            Some((first, ..)) => Stands::Same(*first),
+            None => {
+                let into = home.join(format!("image-{}", images.len()));
+                FaultyStorage::place(trail, &into, &segments)
+                    .unwrap_or_else(|error| panic!("taking an image: {error}"));
+                last.insert(text, (images.len(), segments, acknowledged.len()));
+                Stands::Taken(into)
+            }
+        };
+        images.push(Image { case, at, acknowledged });
+    }
 }
 
 /// The stream of a trail that nobody closed, cut behind, inside and before the end of every record. Records in front of the
 /// cut are all that can be asked for.
-fn cuts<'a>(whole: &'a Path, home: &'a Path) -> impl Iterator<Item = Image> + 'a {
+fn cuts(whole: &Path) -> Vec<Image> {
     let layout = Layout::at(whole);
-    let stream = layout.streams().ok().and_then(|streams| streams.first().copied());
+    let Some(stream) = layout.streams().ok().and_then(|streams| streams.first().copied()) else { return Vec::new() };
     let mut ends: Vec<(u32, u64)> = Vec::new();
-    if let Some(mut reader) = stream.and_then(|stream| Reader::open(&layout, stream).ok()) {
+    if let Ok(mut reader) = Reader::open(&layout, stream) {
         while let Ok(Some(_)) = reader.next() {
             ends.push((reader.end().segment, reader.end().offset));
         }
     }
     // The head has to be whole: without it there is no stream to recover.
     let places = ends.into_iter().filter(|(segment, _)| *segment == 0).enumerate().skip(1);
-    places.flat_map(move |(n, (_, end))| {
-        [("at", 0u64), ("inside", 9), ("short", 1)].into_iter().flat_map(move |(text, back)| {
-            ["zeros", "garbage"].into_iter().filter_map(move |tail| {
-                let phase = format!("{text} {tail}");
-                let case = Case { place: "image".into(), nth: u32::try_from(n).ok()? + 1, phase, kind: Kind::TornTail };
-                let into = home.join(format!("cut-{n}-{text}-{tail}"));
-                cut(whole, &into, stream?, end - back, tail == "garbage").ok()?;
-                Some(Image { case, trail: into, acknowledged: Vec::new() })
-            })
-        })
-    })
+    let mut images = Vec::new();
+    for (n, (_, end)) in places {
+        for (text, back) in [("at", 0u64), ("inside", 9), ("short", 1)] {
+            for (tail, garbage) in [("zeros", false), ("garbage", true)] {
+                let (nth, phase) = (u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1), format!("{text} {tail}"));
+                let case = Case { place: "image".into(), nth, phase, kind: Kind::TornTail };
+                let at = Stands::Cut { stream, end: end - back, garbage };
+                images.push(Image { case, at, acknowledged: Vec::new() });
+            }
+        }
+    }
+    images
 }
 
-fn cut(whole: &Path, into: &Path, stream: audit_runtime::StreamId, at: u64, garbage: bool) -> std::io::Result<()> {
+fn cut(whole: &Path, into: &Path, stream: StreamId, at: u64, garbage: bool) -> std::io::Result<()> {
     FaultyStorage::copy(whole, into)?;
     let file = Layout::at(into).segment(stream, 0);
     let mut bytes = fs::read(&file)?;

@@ -9,14 +9,14 @@ use crate::case::{Case, Kind};
 use crate::coverage;
 use crate::lab::{Fired, Lab, Seen, Setup, plain, site_name};
 use crate::story::{Entry, Story};
-use audit_runtime::Exit;
 use audit_runtime::fault::Phase;
-use audit_runtime::journal::Layout;
+use audit_runtime::journal::{Layout, owner};
 use audit_runtime::site::OnFailure;
 use audit_runtime::trail::{Acknowledged, Known, invariants};
+use audit_runtime::{Exit, StreamId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A trail that was looked at.
 #[derive(Default)]
@@ -30,8 +30,11 @@ pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Check
     let mut broke = lab.orphans();
     let (trail, acknowledged) = (lab.path().to_owned(), lab.told().all());
     let (unfinished, hung) = (lab.unfinished(), lab.script().hung());
-    let left = lab.close();
+    let (left, stream) = (lab.close(), lab.recorder().stream());
     drop(lab);
+    if left {
+        let_go(&trail, stream);
+    }
     match clean {
         true => broke.extend(unfinished),
         false if hung => broke.push("the scenario hung: it came to no end behind this fault".to_owned()),
@@ -48,6 +51,15 @@ pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Check
     checked.broke.extend(bodies(seen, &checked.story));
     checked.broke.extend(pledges::kept(seen, &checked.story));
     checked
+}
+
+/// Waits until a stream that was not closed has no owner: a thread that looks after its recorder for a moment keeps it as
+/// long. Recovery would take it for the stream of a living process.
+fn let_go(trail: &Path, stream: StreamId) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while owner::is_alive(&Layout::at(trail), stream) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Checks a trail that nobody writes any more; recovers it before where that is due.
@@ -136,7 +148,7 @@ pub(crate) fn again(matrix: &Matrix, home: &Path, clean: &[String]) -> Option<St
         Ok(lab) => lab,
         Err(why) => return says(why),
     };
-    let came = matrix.scenario.play(&lab);
+    let came = matrix.play(&lab);
     let left = lab.close();
     let story = match Story::read(lab.path()) {
         Ok(story) => story,

@@ -4,13 +4,16 @@
 
 use super::build::{Check, Matrix};
 use super::judge::{self, Checked, trail_of};
+use super::lanes;
 use super::mortal::{CASE, PLACE};
 use super::record::{Recorded, cases};
 use super::report::{Outcome, Report};
+use super::runner::Runner;
 use crate::case::{Case, Kind, Kinds};
 use crate::coverage;
 use crate::lab::{ACKNOWLEDGED, STRUCK, Told, fast_dir};
 use crate::storage::FaultyStorage;
+use crate::story::Story;
 use audit_runtime::Id;
 use audit_runtime::fault::Phase;
 use audit_runtime::trail::Acknowledged;
@@ -20,8 +23,10 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// Between two looks at a child.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Kills are counted until a child comes to its end; more than this is no scenario for a test.
 const MOST: u32 = 10_000;
@@ -36,9 +41,12 @@ struct Lane<'a> {
     deadline: Duration,
     depth: u32,
     check: Option<&'a Check>,
-    /// Shapes of trails whose recovery was killed already: the same work is not killed twice.
+    /// What was open in trails whose recovery was killed already: the same work is not killed twice.
     shapes: Mutex<BTreeSet<Vec<String>>>,
 }
+
+/// Operations that are killed at the same time: how many there are shows only where a child comes to its end.
+const AT_ONCE: u32 = 8;
 
 /// Every moment, then every operation of the store.
 pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, report: &mut Report) {
@@ -46,31 +54,45 @@ pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, 
         return;
     }
     let lane = lane(matrix);
-    let cases = cases(matrix, recorded, Kinds::KILL);
-    in_lanes(&lane, &cases, until, report);
+    let one = |case: &Case| until.is_none_or(|until| Instant::now() <= until).then(|| lane.one(case));
+    for killed in lanes::each(&lane.test, &cases(matrix, recorded, Kinds::KILL), one) {
+        match killed {
+            Some((outcomes, _)) => take(report, outcomes),
+            None => {
+                report.plan(Runner::Killed, 1);
+                report.leave_out(Runner::Killed);
+            }
+        }
+    }
     if matrix.sites.is_empty() && matrix.phases.is_none() {
         for phase in ["before", "torn"] {
-            for nth in 1..=MOST {
-                let case = Case { place: "store".into(), nth, phase: phase.into(), kind: Kind::Kill };
-                let (outcomes, came_to_its_end) = lane.one(&case);
-                if came_to_its_end || until.is_some_and(|until| Instant::now() > until) {
-                    break;
-                }
-                take(report, outcomes);
-            }
+            let ended = (1..=MOST).step_by(AT_ONCE as usize).any(|first| {
+                let at = |nth| Case { place: "store".into(), nth, phase: phase.into(), kind: Kind::Kill };
+                let cases: Vec<Case> = (first..first + AT_ONCE).map(at).collect();
+                let killed = lanes::each(&lane.test, &cases, one);
+                // Behind the first child that came to its end, or that there was no time for, nothing counts.
+                let counting =
+                    killed.into_iter().map_while(|killed| killed.filter(|(_, came_to_its_end)| !came_to_its_end));
+                let before = report.planned;
+                let counted = counting.map(|(outcomes, _)| take(report, outcomes)).count();
+                debug_assert!(report.planned >= before + counted);
+                counted < cases.len()
+            });
+            debug_assert!(ended);
         }
     }
 }
 
 /// One case, for a replay. A recovery is killed behind the kill that it was killed behind.
-pub(crate) fn one(matrix: &Matrix, case: &Case) -> Outcome {
+pub(crate) fn one(matrix: &Matrix, case: &Case, report: &mut Report) {
     let lane = lane(matrix);
     let (outcomes, _) = match behind(case) {
         Some((first, depth)) => Lane { depth, ..lane }.one(&first),
         None => Lane { depth: 1, ..lane }.one(case),
     };
     let asked = outcomes.into_iter().find(|(done, _)| done == case);
-    asked.map_or_else(Outcome::default, |(_, outcome)| outcome)
+    report.plan(Runner::Killed, 1);
+    report.take(case, asked.map_or_else(Outcome::default, |(_, outcome)| outcome));
 }
 
 /// The kill that this recovery was killed behind, and the depth that does so.
@@ -90,43 +112,8 @@ fn lane(matrix: &Matrix) -> Lane<'_> {
 
 fn take(report: &mut Report, outcomes: Vec<(Case, Outcome)>) {
     for (case, outcome) in outcomes {
-        report.planned += 1;
+        report.plan(Runner::Killed, 1);
         report.take(&case, outcome);
-    }
-}
-
-/// As many children at a time as the machine has processors.
-fn in_lanes(lane: &Lane<'_>, cases: &[Case], until: Option<Instant>, report: &mut Report) {
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..lanes {
-            // Named as its test: what the test's own check asserts here is that test's.
-            let thread = std::thread::Builder::new().name(lane.test.clone());
-            let work = || {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = cases.get(at) else { return };
-                    let late = until.is_some_and(|until| Instant::now() > until);
-                    let outcomes = (!late).then(|| lane.one(case).0);
-                    done.lock().push((at, outcomes));
-                }
-            };
-            if let Err(error) = thread.spawn_scoped(scope, work) {
-                panic!("{}: a thread for its children: {error}", lane.title);
-            }
-        }
-    });
-    let mut done = done.into_inner();
-    done.sort_by_key(|(at, _)| *at);
-    for (_, outcomes) in done {
-        match outcomes {
-            Some(outcomes) => take(report, outcomes),
-            None => {
-                report.planned += 1;
-                report.skipped += 1;
-            }
-        }
     }
 }
 
@@ -148,7 +135,7 @@ impl Lane<'_> {
         let dir = home.path();
         let ended = self.child(case, dir);
         let struck = fs::read_to_string(dir.join(STRUCK)).ok();
-        coverage::case(&self.title, case, struck.is_some());
+        let came_to_its_end = matches!(ended, Ended::ByItself(_));
         let mut outcome = Outcome { fired: struck.is_some(), ..Outcome::default() };
         match &ended {
             Ended::Killed if struck.is_some() => {}
@@ -163,7 +150,7 @@ impl Lane<'_> {
             Ended::NotStarted(why) => outcome.broke.push(format!("the child cannot be started: {why}")),
         }
         if !matches!(ended, Ended::Killed) {
-            return (vec![(case.clone(), outcome)], matches!(ended, Ended::ByItself(_)));
+            return (vec![(case.clone(), outcome)], came_to_its_end);
         }
         let acknowledged = Told::read(&dir.join(ACKNOWLEDGED));
         let mut outcomes = Vec::new();
@@ -175,7 +162,7 @@ impl Lane<'_> {
         outcome.broke.extend(end_of(case, struck.as_deref(), &checked));
         outcome.broke.extend(judge::own_check(self.check, case, &checked.story));
         outcome.last = checked.story.last(12).to_vec();
-        coverage::exits(&self.title, &checked.story, Some((case, None)));
+        outcome.ends = coverage::exits(&self.title, &checked.story, Some((case, None)));
         outcomes.insert(0, (case.clone(), outcome));
         (outcomes, false)
     }
@@ -185,9 +172,11 @@ impl Lane<'_> {
         let start = || -> std::io::Result<std::process::Child> {
             let said = File::create(dir.join(words(case)))?;
             Command::new(std::env::current_exe()?)
-                .args([self.test.as_str(), "--exact", "--nocapture", "--test-threads=1"])
+                .args(alone(&self.test))
                 .env(CASE, case.to_string())
                 .env(PLACE, dir)
+                // A scenario that panics by itself does so in every child, and a trace of it costs more than its run.
+                .env("RUST_BACKTRACE", "0")
                 .stdin(Stdio::null())
                 .stdout(said.try_clone()?)
                 .stderr(said)
@@ -202,7 +191,7 @@ impl Lane<'_> {
             match child.try_wait() {
                 Ok(Some(status)) if status.signal() == Some(9) => return Ended::Killed,
                 Ok(Some(status)) => return Ended::ByItself(status),
-                Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(1)),
+                Ok(None) if Instant::now() < until => std::thread::sleep(PAUSE),
                 Ok(None) => {
                     drop(child.kill());
                     drop(child.wait());
@@ -216,8 +205,8 @@ impl Lane<'_> {
     /// Kills recovery at each of its operations, on copies of what the first kill left.
     fn recoveries(&self, first: &Case, dir: &Path, acknowledged: &[Acknowledged]) -> Vec<(Case, Outcome)> {
         let mut outcomes = Vec::new();
-        if let Ok(story) = crate::story::Story::read(&dir.join("trail"))
-            && !self.shapes.lock().insert(story.shape())
+        if let Ok(story) = Story::read(&dir.join("trail"))
+            && !self.shapes.lock().insert(if self.check.is_some() { story.shape() } else { open(&story) })
         {
             return outcomes;
         }
@@ -270,8 +259,22 @@ impl Lane<'_> {
         let mut checked = trail_of(&trail, acknowledged.to_vec(), true);
         checked.broke.extend(judge::own_check(self.check, case, &checked.story));
         let last = checked.story.last(12).to_vec();
-        Some(Outcome { fired: true, broke: checked.broke, last })
+        Some(Outcome { fired: true, broke: checked.broke, last, ends: Vec::new() })
     }
+}
+
+/// What a test's program is asked for to run this test and no other. Nothing is handed on of how it was started itself: a
+/// runner that starts a process for each test asks in other words.
+fn alone(test: &str) -> [&str; 4] {
+    [test, "--exact", "--nocapture", "--test-threads=1"]
+}
+
+/// The entries that recovery finds open.
+fn open(story: &Story) -> Vec<String> {
+    let mut open: Vec<String> =
+        story.entries.values().filter(|entry| entry.ends.is_empty()).map(|entry| entry.node.clone()).collect();
+    open.sort();
+    open
 }
 
 /// Whether the entry that the kill struck has the end that fits.
@@ -296,4 +299,14 @@ fn said(case: &Case, dir: &Path) -> String {
     let text = fs::read_to_string(dir.join(words(case))).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alone;
+
+    #[test]
+    fn a_child_is_asked_for_one_test_whoever_started_its_parent() {
+        assert_eq!(alone("crash::a_test"), ["crash::a_test", "--exact", "--nocapture", "--test-threads=1"]);
+    }
 }

@@ -15,22 +15,30 @@
 //! | `pledges` | what annotated calls expect and acknowledge, against what the trail holds |
 //! | `kill` | cases that end a child process, and recoveries that are killed as well |
 //! | `mortal` | the child's side of it, and a storage that ends the process |
+//! | `lanes` | as many cases at a time as the machine has processors |
 //! | `store` | cases on a sick storage |
 //! | `images` | what a power cut leaves |
+//! | `runner` | who runs a case, and what became of its cases |
+//! | `cells` | the ends that functions can have, and which of them were shown |
 //! | `report` | what is printed |
 
 mod attempt;
 mod build;
+mod cells;
 mod images;
 mod judge;
 mod kill;
+mod lanes;
 mod mortal;
 mod pledges;
 mod record;
 mod report;
+mod runner;
 mod scenario;
 mod store;
 
 pub use build::Matrix;
+pub use cells::{Cell, Cells};
 pub use report::{Failure, Report};
+pub use runner::{Runner, Tally};
 pub use scenario::Told;

@@ -4,7 +4,7 @@ use super::build::Matrix;
 use super::judge;
 use super::scenario::Came;
 use crate::case::{Case, Kind, Kinds, phase_text};
-use crate::coverage;
+use crate::coverage::{self, Ended};
 use crate::lab::{Fired, Lab, Seen, Setup, can_happen, fast_dir, site_name};
 use crate::story::Story;
 use audit_runtime::fault::Phase;
@@ -17,6 +17,8 @@ pub(crate) struct Recorded {
     pub(crate) shape: Vec<String>,
     /// Faults that the scenario asked for by itself.
     fired: Vec<Fired>,
+    /// The ends that the clean run shows.
+    pub(crate) ends: Vec<Ended>,
 }
 
 impl Recorded {
@@ -35,6 +37,11 @@ impl Recorded {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Calls of audited functions.
+    pub(crate) fn calls(&self) -> usize {
+        self.seen.iter().filter(|seen| seen.hit.phase == Phase::BeforeBegin).count()
     }
 
     /// Moments that a fault can be put at.
@@ -62,12 +69,12 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
         return Err(format!("promises are broken without any fault:\n  {}", checked.broke.join("\n  ")));
     }
     let shape = checked.story.shape();
-    Ok((Recorded { seen, polls, shape, fired }, checked.story))
+    Ok((Recorded { seen, polls, shape, fired, ends: Vec::new() }, checked.story))
 }
 
 /// Two clean runs that must be equal.
 pub(crate) fn twice(matrix: &Matrix) -> Result<Recorded, String> {
-    let (first, story) = clean(matrix)?;
+    let (mut first, story) = clean(matrix)?;
     let (second, _) = clean(matrix)?;
     let (before, after) = (first.counts(), second.counts());
     let mut wobbling: Vec<String> = Vec::new();
@@ -88,7 +95,7 @@ pub(crate) fn twice(matrix: &Matrix) -> Result<Recorded, String> {
     if first.moments() == 0 && matrix.kinds != Kinds::NONE {
         return Err("the scenario reached no audited site: nothing would be tested".to_owned());
     }
-    coverage::lab(&matrix.title(), &first.seen, &story, &first.fired);
+    first.ends = coverage::lab(&matrix.title(), &first.seen, &story, &first.fired);
     Ok(first)
 }
 

@@ -1,23 +1,28 @@
 //! What is printed.
 
+use super::cells::Cells;
 use super::record::Recorded;
+use super::runner::{Runner, Tally};
 use crate::case::Case;
-use crate::coverage;
+use crate::coverage::{self, Ended};
 use audit_runtime::fault::Phase;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What one case came to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) fired: bool,
     pub(crate) broke: Vec<String>,
     pub(crate) last: Vec<String>,
+    /// The ends that its trail shows.
+    pub(crate) ends: Vec<Ended>,
 }
 
 impl Outcome {
     pub(crate) fn broken(why: String) -> Outcome {
-        Outcome { fired: true, broke: vec![why], last: Vec::new() }
+        Outcome { fired: true, broke: vec![why], ..Outcome::default() }
     }
 }
 
@@ -40,6 +45,8 @@ pub struct Report {
     pub test: String,
     /// Audited functions that the scenario reaches.
     pub sites: usize,
+    /// Calls of audited functions.
+    pub calls: usize,
     /// Moments at which a fault can be put.
     pub moments: usize,
     /// Cases that were planned.
@@ -62,6 +69,10 @@ pub struct Report {
     pub took: Duration,
     /// Failures are part of the failure-path coverage: nobody takes this report in hand.
     pub(crate) is_kept: bool,
+    /// The same counts for each runner that had a case.
+    pub runners: BTreeMap<Runner, Tally>,
+    /// Which ends of which functions were shown.
+    pub cells: Cells,
 }
 
 impl Report {
@@ -78,20 +89,52 @@ impl Report {
         let mut mute: Vec<String> = mute.map(|seen| format!("{}:{}", seen.hit.site.file, seen.hit.line())).collect();
         mute.sort();
         mute.dedup();
-        Report { test, sites: recorded.names().len(), moments: recorded.moments(), blind, mute, ..Report::default() }
+        let mut cells = Cells::of(recorded);
+        cells.take(None, false, &recorded.ends);
+        let (sites, calls, moments) = (recorded.names().len(), recorded.calls(), recorded.moments());
+        Report { test, sites, calls, moments, blind, mute, cells, ..Report::default() }
+    }
+
+    /// Cases that a runner is going to try.
+    pub(crate) fn plan(&mut self, runner: Runner, cases: usize) {
+        if cases == 0 {
+            return;
+        }
+        self.planned += cases;
+        self.runners.entry(runner).or_default().planned += cases;
+    }
+
+    /// A planned case is left out for want of time.
+    pub(crate) fn leave_out(&mut self, runner: Runner) {
+        self.skipped += 1;
+        self.runners.entry(runner).or_default().skipped += 1;
+    }
+
+    /// Runs a runner and notes how long it took.
+    pub(crate) fn timed(&mut self, runner: Runner, run: impl FnOnce(&mut Report)) {
+        let began = Instant::now();
+        run(self);
+        if let Some(tally) = self.runners.get_mut(&runner) {
+            tally.took += began.elapsed();
+        }
     }
 
     /// Takes what one case came to.
     pub(crate) fn take(&mut self, case: &Case, outcome: Outcome) {
-        let Outcome { fired, mut broke, last } = outcome;
+        let Outcome { fired, mut broke, last, ends } = outcome;
+        self.cells.take(Some(case), fired, &ends);
+        let tally = self.runners.entry(Runner::of(case.kind)).or_default();
         coverage::case(&self.test, case, fired);
         if fired {
             self.fired += 1;
+            tally.fired += 1;
         } else {
             self.inert += 1;
+            tally.inert += 1;
             broke.insert(0, "INERT: the fault was planned and never happened".to_owned());
         }
         if !broke.is_empty() {
+            tally.failed += 1;
             if self.is_kept {
                 coverage::failed(&self.test, case, &broke, &self.replay(case));
             }
@@ -134,6 +177,11 @@ impl fmt::Display for Report {
             self.inert,
             self.took.as_secs_f64(),
         )?;
+        if self.runners.len() > 1 {
+            writeln!(f, " {} calls of {} functions", self.calls, self.sites)?;
+            Tally::table(f, &self.runners)?;
+            write!(f, "{}", self.cells)?;
+        }
         for blind in &self.blind {
             writeln!(
                 f,

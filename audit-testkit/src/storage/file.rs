@@ -10,6 +10,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// Segment files with what is in them, by their paths.
+pub type Segments = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
 /// A storage whose operations fail as planned. Clones share plan, log and device.
 #[derive(Clone, Debug, Default)]
 pub struct FaultyStorage {
@@ -104,12 +107,27 @@ impl FaultyStorage {
     /// # Errors
     /// What the file system says.
     pub fn image(&self, trail: &Path, into: &Path, unsynced: Unsynced) -> io::Result<()> {
-        // Segments that this storage did not make are older than it, and stay as they are.
+        Self::place(trail, into, &self.segments(unsynced))
+    }
+
+    /// The segments that this storage made, as a power cut would leave them; `None` for one that has no name then.
+    #[must_use]
+    pub fn segments(&self, unsynced: Unsynced) -> Segments {
         let state = self.state();
-        copy_tree(trail, into, &|path| state.device.contains_key(path))?;
-        for (path, pages) in state.device.iter().filter(|(_, pages)| pages.named) {
-            if let Ok(inside) = path.strip_prefix(trail) {
-                fs::write(into.join(inside), pages.after_power_cut(unsynced))?;
+        let left = |pages: &Pages| pages.named.then(|| pages.after_power_cut(unsynced));
+        state.device.iter().map(|(path, pages)| (path.clone(), left(pages))).collect()
+    }
+
+    /// Copies `trail` to `into` with these segments in place of its own.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn place(trail: &Path, into: &Path, segments: &Segments) -> io::Result<()> {
+        // Segments that no faulty storage made are older than it, and stay as they are.
+        copy_tree(trail, into, &|path| segments.contains_key(path))?;
+        for (path, bytes) in segments {
+            if let (Ok(inside), Some(bytes)) = (path.strip_prefix(trail), bytes) {
+                fs::write(into.join(inside), bytes)?;
             }
         }
         Ok(())

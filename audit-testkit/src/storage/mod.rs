@@ -18,5 +18,5 @@ mod payloads;
 
 pub use device::Unsynced;
 pub use fault::{Effect, Fault, Operation};
-pub use file::FaultyStorage;
+pub use file::{FaultyStorage, Segments};
 pub use payloads::{FaultyFiles, PayloadStep};

@@ -6,6 +6,7 @@ use crate::row::Row;
 pub mod budget;
 pub mod compile;
 pub mod digest;
+pub mod disarmed;
 pub mod disk;
 pub mod disk_one;
 pub mod kill_safe;
@@ -37,9 +38,10 @@ pub const ALL: &[(&str, Bench)] = &[
     ("lookup", lookup::run),
     ("landscape", landscape::run),
     ("year_memory", landscape::year_memory),
+    ("disarmed", disarmed::run),
     ("build", budget::run),
     ("compile", compile::run),
 ];
 
 /// Benches that take minutes and run only when they are named.
-pub const ON_REQUEST: &[&str] = &["build", "compile"];
+pub const ON_REQUEST: &[&str] = &["disarmed", "build", "compile"];

@@ -8,7 +8,13 @@
 mod async_jobs;
 
 use async_jobs::{charge_with_retries, rates, report, settle_day};
-use audit_testkit::{Lab, audit_test};
+use audit_runtime::Exit;
+use audit_testkit::{Lab, Matrix, Story, audit_test};
+
+/// How the entries of a node ended, in the order in which they began.
+fn ends(trail: &Story, node: &str) -> Vec<Exit> {
+    trail.of(node).all().iter().filter_map(|entry| entry.exit()).collect()
+}
 
 /// One clean run: the trail reads as the example's head promises.
 #[audit_test]
@@ -18,9 +24,10 @@ async fn a_day_is_settled(lab: Lab) {
     let trail = lab.trail();
     let _day = trail.of("settle the day").one().completed();
     let _charges = trail.of("charge").times(3).inside("charge with retries");
-    let _late = trail.of("render").one().cancelled().inside("report");
-    let _aborted = trail.of("upload").one().cancelled();
-    let _broken = trail.of("poisoned").one().panicked();
+    let _forms = trail.of("render").times(2).inside("report");
+    assert_eq!(ends(&trail, "render"), [Exit::Cancelled, Exit::Returned]);
+    assert_eq!(ends(&trail, "upload"), [Exit::Returned, Exit::Cancelled]);
+    assert_eq!(ends(&trail, "poisoned"), [Exit::Returned, Exit::Panicked]);
     let _told = trail.of("notify").times(5).completed();
 }
 
@@ -46,4 +53,25 @@ async fn a_report_survives_a_sick_store(_lab: Lab) {
 #[audit_test(images)]
 async fn rates_survive_a_power_cut(_lab: Lab) {
     drop(rates().await);
+}
+
+/// All of it at once, over the whole day: each fault at each moment in process, each kill with each kill of the recovery
+/// behind it, each sick store, each power cut. Prints what was run, how long it took, and which ends of which functions
+/// were shown; `cargo test -- --nocapture` shows it.
+#[test]
+fn a_day_survives_all_of_it_and_every_end_of_every_job_is_shown() {
+    let whole = Matrix::new(|_lab| async { drop(settle_day().await) })
+        .named(concat!(module_path!(), "::a_day_survives_all_of_it_and_every_end_of_every_job_is_shown"))
+        .matrix()
+        .crash()
+        .depth(2)
+        .store()
+        .images();
+    // A child that is to be killed has no report.
+    let Some(report) = whole.try_run() else { return };
+    println!("{report}");
+    assert!(report.is_sound(), "{report}");
+    assert!(report.calls >= 20 && report.runners.len() == 4, "{report}");
+    assert_eq!((report.inert, report.skipped, report.fired), (0, 0, report.planned), "{report}");
+    assert!(report.cells.missing().is_empty(), "{report}");
 }

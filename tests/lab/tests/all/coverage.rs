@@ -1,6 +1,7 @@
 //! What a run leaves for whoever reports on failure paths: a line for each site, moment, case, end, assertion and failure;
 //! and what `audited coverage` makes of it.
 
+use audit_testkit::matrix::Cell;
 use audit_testkit::{Kinds, Lab, Matrix, Phase, assert_trail};
 use lab_tests::{order, parse, sibling, total};
 use serde_json::Value;
@@ -215,4 +216,20 @@ fn a_matrix_leaves_its_sites_moments_cases_and_ends() {
     assert!(has(&["\"line\":\"exit\"", "lab_tests::order", "panicked", "\"grade\":\"passed\""]));
     assert!(has(&["\"line\":\"exit\"", "lab_tests::order", "returned", "\"grade\":\"natural\""]));
     assert!(!has(&["\"line\":\"exit\"", "lab_tests::checkout"]), "nobody called it");
+}
+
+#[test]
+fn t20_an_end_that_no_run_has_shown_is_named_and_one_that_cannot_be_is_not() {
+    let report = Matrix::of_sync(|_lab| drop(order(&["3"]))).kinds(Kinds::PANIC).try_run().expect("no child");
+    let missing = report.cells.missing();
+    let is_missing = |site: &str, cell| missing.contains(&(format!("lab_tests::{site}"), cell));
+    for site in ["order", "parse"] {
+        assert!(is_missing(site, Cell::Error) && is_missing(site, Cell::Killed) && is_missing(site, Cell::Store));
+        assert!(!is_missing(site, Cell::Panic) && !is_missing(site, Cell::Success), "{missing:?}");
+    }
+    // It returns no `Result`, and none of them is a future.
+    assert!(!is_missing("total", Cell::Error) && missing.iter().all(|(_, cell)| *cell != Cell::Cancelled));
+    assert_eq!(report.cells.applicable() - report.cells.covered(), missing.len());
+    let (failed, questions) = report.cells.questions();
+    assert!(failed == 0 && questions == 2, "no error was asked for: {failed} of {questions}");
 }

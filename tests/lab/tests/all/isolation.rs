@@ -1,8 +1,11 @@
 //! Each lab has what it started, and nothing of another.
 
 use crate::alone::{alone, said};
+use audit_runtime::audited;
 use audit_testkit::{Lab, audit_test};
 use lab_tests::{order, parse, tell};
+use std::pin::{Pin, pin};
+use std::task::{Context, Waker};
 
 #[audit_test(threads = 2)]
 async fn tasks_blocking_work_and_threads_belong_to_their_lab(lab: Lab) {
@@ -47,6 +50,26 @@ fn a_lab_under_a_clock_that_stands_still_fires_no_timer_early() {
     });
     assert_eq!(late, Some(false), "an audited await waited elsewhere, and the clock ran on");
     let _charged = lab.trail().of("charge").one().completed();
+    lab.finish();
+}
+
+/// Stands for a `poll` that is written by hand.
+#[audited(node = "first poll")]
+fn first_poll(work: Pin<&mut impl Future<Output = u32>>) -> bool {
+    work.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+#[test]
+fn a_future_that_was_first_polled_inside_a_call_may_outlive_it() {
+    let lab = Lab::new();
+    lab.block_on(async {
+        let mut work = pin!(tell(3));
+        assert!(first_poll(work.as_mut()), "it has to come back later");
+        assert_eq!(work.await, 3);
+    });
+    let trail = lab.trail();
+    let _polled = trail.of("first poll").one().completed();
+    let _told = trail.of("tell").one().completed().inside("first poll");
     lab.finish();
 }
 

@@ -39,21 +39,45 @@ fn a_trail_of_a_lab_says_so_and_the_doctor_names_it() {
     lab.finish();
 }
 
-#[test]
-fn an_example_that_is_built_plainly_leaves_no_trace_of_the_testkit() {
+/// The build directory that this test was built in.
+fn target() -> PathBuf {
     let own = std::env::current_exe().expect("this test's own path");
-    let target = own.ancestors().nth(3).expect("a target directory");
+    own.ancestors().nth(3).expect("a target directory").to_owned()
+}
+
+/// What a build in this directory makes, an object for each crate.
+fn built(arguments: &[&str]) -> Vec<String> {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "audited-examples", "--example", "governed_run"])
+        .args(["build", "--quiet", "--message-format", "json"])
+        .args(arguments)
         .current_dir(workspace())
-        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_TARGET_DIR", target())
         .output()
         .expect("cargo");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let said = String::from_utf8_lossy(&built.stdout).into_owned();
+    said.lines().filter(|line| line.contains("\"reason\":\"compiler-artifact\"")).map(str::to_owned).collect()
+}
+
+/// The features that the runtime was built with.
+fn runtime(artifacts: &[String]) -> String {
+    let line = artifacts.iter().find(|line| line.contains("\"name\":\"audit_runtime\"")).expect("the runtime is built");
+    let features = line.split_once("\"features\":[").expect("its features").1;
+    features.split(']').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_plain_build_of_the_workspace_leaves_an_examples_trail_free_of_the_testkit() {
+    // Cargo builds the examples of a workspace only by name.
+    for plain in [&["--workspace"][..], &["-p", "audited-examples", "--example", "flights"]] {
+        let features = runtime(&built(plain));
+        assert!(!features.contains("testkit"), "{plain:?}: {features}");
+    }
     let dir = tempfile::tempdir().expect("a directory");
     let trail = dir.path().join("trail");
-    let ran =
-        Command::new(target.join("debug/examples/governed_run")).arg("--trail").arg(&trail).output().expect("runs");
+    let mut flights = Command::new(target().join("debug/examples/flights"));
+    flights.arg("--trail").arg(&trail).arg("--out").arg(dir.path().join("out")).args(["--rows", "20"]);
+    let ran = flights.output().expect("runs");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let heads = heads(&trail);
     assert!(!heads.is_empty() && heads.iter().all(|testkit| !testkit), "{heads:?}");

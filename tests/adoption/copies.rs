@@ -1,34 +1,26 @@
-//! An existing codebase annotated without an edit elsewhere: two published crates, every function of theirs annotated by
-//! a script, run by their own tests. What the tests say is the same, and the catalogue counts the functions.
-//!
-//! Needs the registry once; the sources are fetched by cargo and never committed.
+//! The crates' sources: fetched by cargo, copied beside the build, annotated by a script.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-#[path = "../audited-cli/src/surface.rs"]
-#[allow(dead_code)]
-mod surface;
+use crate::surface::Surface;
 
-use surface::Surface;
-
-const CRATES: &[(&str, &str)] = &[("bb8", "0.9.1"), ("tokio-retry", "0.3.2")];
-/// The page that tells the counts.
-const DOCUMENT: &str = include_str!("../docs/adoption.md");
+pub const CRATES: &[(&str, &str)] = &[("bb8", "0.9.1"), ("tokio-retry", "0.3.2")];
 const ATTRIBUTE: &str = "#[::audit_runtime::audited(on_audit_failure = degrade)] ";
 
-fn repository() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
 /// The build directory that this test was built in.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let exe = std::env::current_exe().expect("this test");
     exe.ancestors().nth(3).expect("target/debug/deps").to_owned()
 }
 
-fn cargo(dir: &Path, arguments: &[&str]) -> (bool, String) {
+pub fn cargo(dir: &Path, arguments: &[&str]) -> (bool, String) {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
         .current_dir(dir)
@@ -41,7 +33,12 @@ fn cargo(dir: &Path, arguments: &[&str]) -> (bool, String) {
 }
 
 /// The sources of the crates, as cargo unpacked them.
-fn fetched() -> Vec<PathBuf> {
+pub fn fetched() -> &'static [PathBuf] {
+    static FETCHED: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    FETCHED.get_or_init(fetch)
+}
+
+fn fetch() -> Vec<PathBuf> {
     let dir = target().join("adoption").join("fetch");
     fs::create_dir_all(dir.join("src")).expect("a directory");
     fs::write(dir.join("src/lib.rs"), "").expect("written");
@@ -77,16 +74,16 @@ fn copy(from: &Path, to: &Path) {
 
 /// What the script did.
 #[derive(Debug, Default)]
-struct Script {
-    annotated: usize,
+pub struct Script {
+    pub annotated: usize,
     /// Functions that cannot be audited by themselves, with their reasons.
-    left_out: Vec<&'static str>,
+    pub left_out: Vec<&'static str>,
     /// Functions that only tests compile.
-    test_code: usize,
+    pub test_code: usize,
 }
 
 /// Where the words in front of a function's name begin: visibility and qualifiers.
-fn start(before: &str) -> usize {
+pub fn start(before: &str) -> usize {
     let mut head = before.trim_end();
     loop {
         let cut = ["fn", "async", "unsafe", "pub", "default"].iter().find_map(|word| head.strip_suffix(word));
@@ -105,7 +102,7 @@ fn start(before: &str) -> usize {
 }
 
 /// Puts the attribute on every function below `src`.
-fn annotate(package: &Path) -> Script {
+pub fn annotate(package: &Path) -> Script {
     let surface = Surface::read(&[package.join("src")]).expect("readable sources");
     assert!(surface.unread.is_empty(), "{:?}", surface.unread);
     let mut script = Script::default();
@@ -130,7 +127,7 @@ fn annotate(package: &Path) -> Script {
 }
 
 /// Tests that ran: passed, failed, ignored.
-fn results(said: &str) -> (usize, usize, usize) {
+pub fn results(said: &str) -> (usize, usize, usize) {
     let of = |line: &str, word: &str| -> usize {
         line.split([';', '.']).find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok()).unwrap_or(0)
     };
@@ -139,70 +136,19 @@ fn results(said: &str) -> (usize, usize, usize) {
     })
 }
 
-const COUNTS: &str = "
-#[cfg(test)]
-#[test]
-fn the_catalogue_counts() {
-    extern crate std;
-    std::println!(\"CATALOGUE {}\", ::audit_runtime::catalogue().sites.len());
-}
-";
-
-#[test]
-fn published_crates_pass_their_own_tests_with_every_function_annotated() {
-    for ((name, version), source) in CRATES.iter().zip(fetched()) {
-        let dir = target().join("adoption").join(name);
-        drop(fs::remove_dir_all(&dir));
-        let manifest = |place: &Path, more: &str| {
-            copy(&source, place);
-            let path = place.join("Cargo.toml");
-            let text = fs::read_to_string(&path).expect("a manifest");
-            fs::write(&path, format!("{text}\n{more}\n[workspace]\n")).expect("written");
-            // The versions that are built already; cargo adds what is missing.
-            fs::copy(repository().join("Cargo.lock"), place.join("Cargo.lock")).expect("copied");
-        };
-        let (plain, audited) = (dir.join("plain"), dir.join("audited"));
-        manifest(&plain, "");
-        manifest(&audited, &format!("[dependencies.audit-runtime]\npath = {:?}", repository().join("audit-runtime")));
-        let script = annotate(&audited);
-        let library = audited.join("src/lib.rs");
-        let text = fs::read_to_string(&library).expect("a source");
-        fs::write(&library, text + COUNTS).expect("written");
-
-        let (sound, before) = cargo(&plain, &["test", "--lib", "--tests"]);
-        assert!(sound, "{name} passes as it is: {before}");
-        let (passes, after) = cargo(&audited, &["test", "--lib", "--tests", "--", "--nocapture", "--test-threads=1"]);
-        assert!(passes, "{name} {version} with {script:?}: {after}");
-        let (then, now) = (results(&before), results(&after));
-        assert_eq!((then.0 + 1, then.1, then.2), now, "the same results, and our own count");
-        let counted =
-            after.split("CATALOGUE ").nth(1).and_then(|rest| rest.lines().next()).and_then(|n| n.trim().parse().ok());
-        assert_eq!(counted, Some(script.annotated), "the catalogue counts what the script annotated");
-        let told = format!("{name} {version}");
-        let row = DOCUMENT.lines().find(|line| line.starts_with(&format!("| {told} "))).unwrap_or_default();
-        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let counts = [script.annotated.to_string(), script.test_code.to_string()];
-        let tests = format!("{} pass, {} fail", then.0, then.1);
-        assert_eq!([cells[3], cells[5], cells[6]], [&*counts[0], &*counts[1], &*tests], "docs/adoption.md on {told}");
-        let left_out: usize = cells[4].split_whitespace().filter_map(|word| word.parse::<usize>().ok()).sum();
-        assert_eq!(left_out, script.left_out.len(), "docs/adoption.md on {told}");
-        println!(
-            "{name} {version}: {} functions annotated, {} left out {:?}, {} in test code; {} of its tests pass, {} fail",
-            script.annotated,
-            script.left_out.len(),
-            script.left_out,
-            script.test_code,
-            then.0,
-            then.1
-        );
-    }
+/// Copies a crate and gives it a workspace of its own, with more in its manifest.
+pub fn lay_out(source: &Path, place: &Path, more: &str) {
+    copy(source, place);
+    let path = place.join("Cargo.toml");
+    let text = fs::read_to_string(&path).expect("a manifest");
+    // The profile of our own workspace: what is built of the same crates there is not built again.
+    let profile = "[profile.dev]\ndebug = \"line-tables-only\"\n[profile.test]\ndebug = \"line-tables-only\"";
+    fs::write(&path, format!("{text}\n{more}\n[workspace]\n{profile}\n")).expect("written");
+    // The versions that are built already; cargo adds what is missing.
+    fs::copy(repository().join("Cargo.lock"), place.join("Cargo.lock")).expect("copied");
 }
 
-#[test]
-fn the_script_finds_where_a_function_begins() {
-    for (line, at) in
-        [("fn ", 0), ("    pub fn ", 4), ("  pub(crate) async unsafe fn ", 2), ("impl X { fn ", 9), ("async fn ", 0)]
-    {
-        assert_eq!(start(line), at, "{line:?}");
-    }
+/// The dependency of an annotated copy.
+pub fn runtime() -> String {
+    format!("[dependencies.audit-runtime]\npath = {:?}", repository().join("audit-runtime"))
 }
