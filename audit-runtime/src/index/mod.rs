@@ -43,7 +43,7 @@ pub use strict::export_strict;
 
 pub(crate) use points::body_json;
 pub(crate) use project::nearest;
-pub(crate) use schema::SEQ_BITS;
+pub(crate) use schema::{SEQ_BITS, key_of};
 pub(crate) use source::{Counted, Source};
 pub(crate) use store::failed;
 

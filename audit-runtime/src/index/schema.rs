@@ -13,6 +13,15 @@ pub(super) const APPLICATION: i64 = 0x4155_4458;
 /// How the stream's local number and the sequence share one integer key.
 pub(crate) const SEQ_BITS: u32 = 41;
 
+/// SQL for the key of what has this id, for the tables that have one: the ids themselves stand in no index, and a query
+/// that compares them alone reads the whole table.
+pub(crate) fn key_of(id: &str) -> String {
+    format!(
+        "(SELECT n << {SEQ_BITS} | CAST(substr({id}, instr({id}, '-') + 1) AS INTEGER) FROM streams
+         WHERE stream = substr({id}, 1, instr({id}, '-') - 1))"
+    )
+}
+
 /// Tables that the projector fills, with the columns that order their rows in a canonical dump.
 pub(super) const DUMPED: &[(&str, &str)] = &[
     ("streams", "stream"),

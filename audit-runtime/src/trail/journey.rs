@@ -10,6 +10,7 @@ use super::open::Trail;
 use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
+use crate::index::key_of;
 use crate::model::{Id, Key};
 
 /// Tokens of a line that are told at most: an aggregation may have millions of ancestors.
@@ -73,9 +74,12 @@ impl Trail {
         let states = self.known_record(receipt)?;
         let states = states.body.get(Key::States).and_then(|list| list.as_array()).unwrap_or_default();
         let mut line: Vec<String> = Vec::new();
+        let sql = format!(
+            "SELECT token_id FROM node_states WHERE key = {} AND state_id = ?1 AND token_id IS NOT NULL",
+            key_of("?1")
+        );
         for state in states.iter().filter_map(|item| Id::from_bytes(item.as_bytes()?)) {
-            let sql = "SELECT token_id FROM node_states WHERE state_id = ?1 AND token_id IS NOT NULL";
-            line.extend(self.rows_of::<1>(sql, &format!("{state:#}"))?.into_iter().filter_map(|[token]| token));
+            line.extend(self.rows_of::<1>(&sql, &format!("{state:#}"))?.into_iter().filter_map(|[token]| token));
         }
         told.push(format!("The write {} took {} tokens.", self.short(receipt), line.len()));
         line.reverse();

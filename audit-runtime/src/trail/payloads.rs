@@ -9,6 +9,7 @@ use super::open::Trail;
 use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
+use crate::index::key_of;
 use crate::model::digest::{Digest, Scope, Slot};
 use crate::model::{Id, Key, Record};
 use crate::payload::{DiskFiles, Store};
@@ -230,9 +231,13 @@ impl Trail {
     }
 
     fn places_of(&self, id: Id) -> Result<Vec<Id>, Error> {
-        let sql = "SELECT ended_stream || '-' || ended_seq FROM calls WHERE call_id = ?1 AND ended_seq IS NOT NULL
-          UNION ALL SELECT ended_stream || '-' || ended_seq FROM node_states WHERE state_id = ?1 AND ended_seq IS NOT NULL";
-        let mut statement = self.sql(self.index.store.conn.prepare(sql))?;
+        let key = key_of("?1");
+        let sql = format!(
+            "SELECT ended_stream || '-' || ended_seq FROM calls WHERE key = {key} AND call_id = ?1 AND ended_seq IS NOT NULL
+             UNION ALL SELECT ended_stream || '-' || ended_seq FROM node_states
+             WHERE key = {key} AND state_id = ?1 AND ended_seq IS NOT NULL"
+        );
+        let mut statement = self.sql(self.index.store.conn.prepare(&sql))?;
         let ends = self.sql(statement.query_map([format!("{id:#}")], |row| row.get::<_, String>(0)))?;
         let ends: Vec<String> = self.sql(ends.collect())?;
         Ok([id].into_iter().chain(ends.iter().filter_map(|end| Id::parse(end))).collect())

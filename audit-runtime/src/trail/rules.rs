@@ -1,5 +1,6 @@
 //! The sweep's rules as SQL over the index, `?1` the run. S4, S5 and S16 are generated from tables, not written by hand.
 
+use crate::index::key_of;
 use crate::model::{check, outcome};
 
 /// Which ended runs a rule leaves alone, because their work may still be resumed.
@@ -82,15 +83,16 @@ pub(super) fn rules() -> Vec<Rule> {
             "SELECT state_id FROM node_states WHERE run_id IS ?1
              AND (duration_ns < 0 OR (ended_stream = opened_stream AND ended_seq <= opened_seq))"),
         rule("S15", "an artifact whose producer is not COMPLETED", E::None,
-            "SELECT a.artifact_id FROM artifacts a WHERE a.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM node_states s
-             WHERE s.run_id = a.run_id AND s.state_id = a.state_id AND s.status = 'COMPLETED')"),
+            format!("SELECT a.artifact_id FROM artifacts a WHERE a.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM node_states s
+             WHERE s.key = {} AND s.run_id = a.run_id AND s.state_id = a.state_id AND s.status = 'COMPLETED')",
+             key_of("a.state_id"))),
         rule("S16", "a node state whose fields do not fit its status", E::None,
             format!("SELECT state_id FROM node_states WHERE run_id IS ?1 AND ({})", check::wrong_state_sql())),
         rule("S17", "a call with no parent, two parents, or a parent of another run", E::None,
-            "SELECT c.call_id FROM calls c WHERE c.run_id = ?1 AND ((c.state_id IS NULL) = (c.operation_id IS NULL)
+            format!("SELECT c.call_id FROM calls c WHERE c.run_id = ?1 AND ((c.state_id IS NULL) = (c.operation_id IS NULL)
              OR (c.state_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM node_states s
-             WHERE s.run_id = c.run_id AND s.state_id = c.state_id))
+             WHERE s.key = {} AND s.run_id = c.run_id AND s.state_id = c.state_id))
              OR (c.operation_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM operations o
-             WHERE o.run_id = c.run_id AND o.operation_id = c.operation_id)))"),
+             WHERE o.run_id = c.run_id AND o.operation_id = c.operation_id)))", key_of("c.state_id"))),
     ]
 }

@@ -9,7 +9,7 @@ use workspace_tests::story::check;
 /// The kill loop finds something wrong, and it is this.
 #[track_caller]
 fn kills_find(bug: &str, sign: &str) {
-    let wrong = kills(&Victim::with_bug(bug), 7, 200, Some(Duration::from_secs(30))).expect_err(bug);
+    let wrong = kills(&Victim::with_bug(bug), 7, 200, Some(Duration::from_secs(120))).expect_err(bug);
     assert!(wrong.iter().any(|line| line.starts_with(sign)), "{bug}: {wrong:#?}");
 }
 
