@@ -52,8 +52,9 @@ fn build(dir: &Path) -> Outcome<[PathBuf; 2]> {
     let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = [\"plain\", \"armed\"]\n{profile}");
     fs::write(dir.join("Cargo.toml"), workspace)?;
     fs::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"))?;
-    let mut programs = [PathBuf::new(), PathBuf::new()];
-    for (at, (name, features)) in [("plain", ""), ("armed", "\"testkit\"")].into_iter().enumerate() {
+    let names = [("plain", ""), ("armed", "\"testkit\"")];
+    // Both members first: cargo reads all of a workspace before it builds one of them.
+    for (name, features) in names {
         let member = dir.join(name);
         fs::create_dir_all(member.join("src"))?;
         let manifest = format!(
@@ -64,6 +65,9 @@ fn build(dir: &Path) -> Outcome<[PathBuf; 2]> {
         );
         fs::write(member.join("Cargo.toml"), manifest)?;
         fs::write(member.join("src").join("main.rs"), PROGRAM)?;
+    }
+    let mut programs = [PathBuf::new(), PathBuf::new()];
+    for (at, (name, _)) in names.into_iter().enumerate() {
         let mut cargo = Command::new("cargo");
         cargo.args(["build", "--quiet", "--offline", "--release", "-p", name]).current_dir(dir);
         if !cargo.env("CARGO_TARGET_DIR", dir.join("target")).status()?.success() {
