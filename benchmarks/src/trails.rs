@@ -1,4 +1,4 @@
-//! Trails to measure on: on the disk that holds the build, never in memory.
+//! Trails to measure on: on the disk that holds the build, unless a bench asks for what the device has no part in.
 
 use crate::harness::Outcome;
 use audit_runtime::{Builder, Recorder, audited};
@@ -10,6 +10,12 @@ pub fn on_disk() -> Outcome<TempDir> {
     let program = std::env::current_exe()?;
     let beside = program.parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     Ok(tempfile::Builder::new().prefix("bench-").tempdir_in(beside)?)
+}
+
+/// A directory in memory where the machine has one, for benches that compare instructions.
+pub fn in_memory() -> Outcome<TempDir> {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { Ok(tempfile::tempdir_in(memory)?) } else { on_disk() }
 }
 
 /// A recorder with the default options but for the background index, which is measured by itself.

@@ -37,6 +37,7 @@ pub fn entered(site: &'static Site) {
 }
 
 /// An awaited expression, with a moment before and a moment behind it.
+#[inline]
 pub fn step<F: IntoFuture>(site: &'static Site, nth: u16, awaited: F) -> Step<F::IntoFuture> {
     Step { awaited: Some(awaited.into_future()), site, nth, at: At::Before }
 }
@@ -64,10 +65,13 @@ pin_project! {
 impl<F: Future> Future for Step<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let cut = |phase| ask(this.site, phase, |hit| hit.can_cancel = true) == Answer::Cancel;
-        if *this.at == At::Before {
+        // One look for both moments: the plan that a call meets was there before it began.
+        let armed = is_armed();
+        let cut = |phase| armed && ask_armed(this.site, phase, |hit| hit.can_cancel = true) == Answer::Cancel;
+        if armed && *this.at == At::Before {
             *this.at = if cut(Phase::BeforeAwait(*this.nth)) { At::Held } else { At::Under };
         }
         if *this.at == At::Held {
