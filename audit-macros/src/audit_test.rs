@@ -84,7 +84,7 @@ pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             }
         };
     let here = Span::mixed_site();
-    let ItemFn { attrs, vis, sig, block } = &function;
+    let ItemFn { attrs, vis, sig, block, .. } = &function;
     let (name, text) = (&sig.ident, sig.ident.to_string());
     let (inputs, output, asyncness) = (&sig.inputs, &sig.output, &sig.asyncness);
     let (runners, is_async) = (&asked.runners, asyncness.is_some());

@@ -262,7 +262,7 @@ impl syn::visit_mut::VisitMut for Opaque {
     fn visit_type_mut(&mut self, ty: &mut Type) {
         if let Type::ImplTrait(it) = ty {
             let span = it.impl_token.span;
-            *ty = Type::Infer(syn::TypeInfer { underscore_token: Token![_](span) });
+            *ty = Type::Infer(syn::TypeInfer { attrs: Vec::new(), underscore_token: Token![_](span) });
         } else {
             syn::visit_mut::visit_type_mut(self, ty);
         }
@@ -285,7 +285,7 @@ pub fn is_plain(ty: &Type) -> bool {
         | Type::Ptr(_)
         | Type::Never(_)
         | Type::Infer(_)
-        | Type::BareFn(_) => true,
+        | Type::FnPtr(_) => true,
         Type::Path(path) => {
             path.qself.is_none() && path.path.get_ident().is_some_and(|name| PLAIN.iter().any(|p| name == p))
                 || path.qself.is_none()

@@ -133,8 +133,10 @@ fn foreign_callers_and_drops_degrade(function: &Function, options: &Options, rep
 
 fn is_drop(function: &Function) -> bool {
     let sig = &function.sig;
-    let by_mut =
-        matches!(sig.inputs.first(), Some(FnArg::Receiver(r)) if r.reference.is_some() && r.mutability.is_some());
+    let by_mut = matches!(
+        sig.inputs.first(),
+        Some(FnArg::Receiver(syn::Receiver { kind: syn::ReceiverKind::Reference(_, _, Some(_)), .. }))
+    );
     sig.ident == "drop"
         && by_mut
         && sig.inputs.len() == 1
