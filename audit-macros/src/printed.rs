@@ -75,8 +75,8 @@ fn expansions_are_what_was_reviewed() {
     }
 }
 
-/// The thin expansion: without options it adds fewer than 800 characters to a function, a tenth of them the question whether there is
-/// anything to ask, which stands in the open so that the compiler runs the unasked way straight through.
+/// The thin expansion: without options it adds fewer than 800 characters to a function, a tenth of them the question
+/// whether there is anything to ask, which stands in the open so that the compiler runs the unasked way straight through.
 #[test]
 fn a_plain_expansion_is_thin() {
     let source = "fn import(rows: u32) -> Result<u32, Failure> { Ok(rows) }";

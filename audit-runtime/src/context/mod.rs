@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 
 use crate::error::{Code, Error};
 use crate::model::{Id, RunId};
-use crate::recorder::Recorder;
+use crate::recorder::{Opened, Recorder};
 use crate::seeded;
 use crate::site;
 
@@ -41,6 +41,16 @@ impl Ambient {
     /// Nothing is current.
     pub(crate) const NOTHING: Ambient =
         Ambient { recorder: None, run: RunId::NONE, state: Id::NONE, carried: false, call: false };
+
+    /// A recorder and nothing else.
+    fn of(recorder: &Recorder) -> Ambient {
+        Ambient { recorder: Some(recorder.clone()), ..Ambient::NOTHING }
+    }
+
+    /// What is current inside the body of an open node state.
+    pub(crate) fn inside(recorder: &Recorder, opened: &Opened) -> Ambient {
+        Ambient { run: opened.run, state: opened.id, ..Ambient::of(recorder) }
+    }
 }
 
 thread_local! {
@@ -223,7 +233,7 @@ pub struct AuditContext(Ambient);
 #[cfg(feature = "testkit")]
 pub(crate) fn adopt(recorder: &Recorder) {
     wake();
-    drop(replace(Ambient { recorder: Some(recorder.clone()), ..Ambient::NOTHING }));
+    drop(replace(Ambient::of(recorder)));
 }
 
 /// What is current here.
@@ -238,13 +248,13 @@ impl AuditContext {
     /// The context of a scope.
     pub(crate) fn of(recorder: &Recorder, run: RunId) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state: Id::NONE, carried: false, call: false })
+        AuditContext(Ambient { run, ..Ambient::of(recorder) })
     }
 
     /// The context inside an open node state, for work that its guard gives away.
     pub(crate) fn inside(recorder: &Recorder, run: RunId, state: Id) -> AuditContext {
         wake();
-        AuditContext(Ambient { recorder: Some(recorder.clone()), run, state, carried: true, call: false })
+        AuditContext(Ambient { run, state, carried: true, ..Ambient::of(recorder) })
     }
 
     /// Runs a closure in this context.

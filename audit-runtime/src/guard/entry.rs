@@ -33,13 +33,7 @@ pub(crate) struct Opening {
 impl Opening {
     /// What is current inside the body.
     pub(crate) fn ambient(&self) -> Ambient {
-        Ambient {
-            recorder: Some(self.recorder.clone()),
-            run: self.opened.run,
-            state: self.opened.id,
-            carried: false,
-            call: true,
-        }
+        Ambient { call: true, ..Ambient::inside(&self.recorder, &self.opened) }
     }
 }
 

@@ -194,13 +194,7 @@ struct Live {
 
 impl Live {
     fn ambient(&self) -> Ambient {
-        Ambient {
-            recorder: Some(self.recorder.clone()),
-            run: self.opened.run,
-            state: self.opened.id,
-            carried: false,
-            call: false,
-        }
+        Ambient::inside(&self.recorder, &self.opened)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -4,6 +4,7 @@
 use super::admission::TERMINAL_RESERVE;
 use super::commit::Group;
 use super::frame::{self, Found, SEGMENT_HEADER};
+use super::window::{make_room, read_full};
 use super::writer::{Hashed, Ready, Shared, Stretch};
 use crate::error::{Code, Error};
 use parking_lot::{Condvar, Mutex};
@@ -216,20 +217,8 @@ pub(super) fn hash(shared: &Shared, hashed: &mut Hashed) -> io::Result<()> {
 
 fn read_piece(stretch: &Stretch, offset: u64, piece: &mut Vec<u8>) -> io::Result<usize> {
     let len = usize::try_from(stretch.end - offset).unwrap_or(HASH_PIECE).min(HASH_PIECE + frame::framed(1 << 20));
-    if piece.len() < len {
-        *piece = vec![0; len];
-    }
-    piece.truncate(len);
-    let mut done = 0;
-    while done < len {
-        match stretch.file.read_at(&mut piece[done..], offset + done as u64) {
-            Ok(0) => break,
-            Ok(n) => done += n,
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(cause),
-        }
-    }
-    Ok(done)
+    make_room(piece, len);
+    read_full(piece, offset, |into, at| stretch.file.read_at(into, at))
 }
 
 /// Hashes the whole frames of a piece; returns the bytes they take.

@@ -99,11 +99,7 @@ impl Window {
         let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
         let mut piece = std::mem::take(&mut self.piece);
         let wanted = left.min(PIECE.max(need));
-        if piece.len() < wanted {
-            // Zeros from the allocator: growing byte by byte costs a build without optimisation more than the reading.
-            piece = vec![0; wanted];
-        }
-        piece.truncate(wanted);
+        make_room(&mut piece, wanted);
         let read = self.read(&mut piece, at)?;
         if read < piece.len() {
             // It was cut since it was opened.
@@ -118,17 +114,35 @@ impl Window {
         let Some(file) = &self.file else { return Ok(0) };
         #[cfg(test)]
         tests::count(into.len());
-        let mut done = 0;
-        while done < into.len() {
-            match file.read_at(&mut into[done..], at + done as u64) {
-                Ok(0) => break,
-                Ok(n) => done += n,
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(cause),
-            }
-        }
-        Ok(done)
+        read_full(into, at, |into, at| file.read_at(into, at))
     }
+}
+
+/// Gives a buffer this length, whatever stands in it.
+pub(super) fn make_room(piece: &mut Vec<u8>, len: usize) {
+    if piece.len() < len {
+        // Zeros from the allocator: growing byte by byte costs a build without optimisation more than the reading.
+        *piece = vec![0; len];
+    }
+    piece.truncate(len);
+}
+
+/// Fills a buffer from `at` as far as the file goes, and continues what is short or interrupted; how many bytes there were.
+pub(super) fn read_full(
+    into: &mut [u8],
+    at: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let mut done = 0;
+    while done < into.len() {
+        match read(&mut into[done..], at + done as u64) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause),
+        }
+    }
+    Ok(done)
 }
 
 /// The last byte that is not zero. Most of a segment is zeros, which are compared in blocks.

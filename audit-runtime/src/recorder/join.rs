@@ -26,8 +26,8 @@ impl Recorder {
     /// ```
     ///
     /// # Errors
-    /// `AUD0601` for a run that the trail does not hold, `AUD0103` when it cannot be read: nothing is written then. Refused when the record cannot be
-    /// written.
+    /// `AUD0601` for a run that the trail does not hold, `AUD0103` when it cannot be read: nothing is written then.
+    /// Refused when the record cannot be written.
     pub fn join_run(&self, run: RunId) -> Result<RunHandle, Error> {
         if !self.holds_run(run)? {
             return Err(Error::new(Code::UnknownId, format!("joining run {run}")));

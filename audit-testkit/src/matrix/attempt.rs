@@ -84,8 +84,7 @@ fn judged(title: &str, case: &Case, played: Result<Played, String>) -> Judged {
         checked.broke.extend(judge::fits(fired, &seen, &checked.story));
         ends = coverage::exits(title, &checked.story, Some((case, Some(fired))));
     }
-    let last = checked.story.last(12).to_vec();
-    (Outcome { fired: !fired.is_empty(), broke: checked.broke, last, ends }, checked.story, Some(home))
+    (Outcome::of(&checked, !fired.is_empty(), ends), checked.story, Some(home))
 }
 
 /// Takes an outcome, with what only the test's own thread can ask: its own check, and the scenario once more.

@@ -1,6 +1,7 @@
 //! What is printed.
 
 use super::cells::Cells;
+use super::judge::Checked;
 use super::record::Recorded;
 use super::runner::{Runner, Tally};
 use crate::case::Case;
@@ -21,6 +22,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// What a checked trail says, with its last records.
+    pub(crate) fn of(checked: &Checked, fired: bool, ends: Vec<Ended>) -> Outcome {
+        Outcome { fired, broke: checked.broke.clone(), last: checked.story.last(12).to_vec(), ends }
+    }
+
     pub(crate) fn broken(why: String) -> Outcome {
         Outcome { fired: true, broke: vec![why], ..Outcome::default() }
     }
@@ -108,6 +114,12 @@ impl Report {
     pub(crate) fn leave_out(&mut self, runner: Runner) {
         self.skipped += 1;
         self.runners.entry(runner).or_default().skipped += 1;
+    }
+
+    /// A case that nobody had planned before there was no time for it.
+    pub(crate) fn pass_over(&mut self, runner: Runner) {
+        self.plan(runner, 1);
+        self.leave_out(runner);
     }
 
     /// Runs a runner and notes how long it took.

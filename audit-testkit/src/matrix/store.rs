@@ -71,10 +71,7 @@ pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, 
             take(matrix, &case, judged, recorded, report);
         },
     );
-    for _ in 0..left_out {
-        report.plan(Runner::SickStore, 1);
-        report.leave_out(Runner::SickStore);
-    }
+    (0..left_out).for_each(|_| report.pass_over(Runner::SickStore));
     if !judged_any && left_out == 0 {
         let case = Case { place: "store".into(), nth: 1, phase: "write".into(), kind: Kind::FailsOnce };
         report.plan(Runner::SickStore, 1);
@@ -170,8 +167,7 @@ fn judged(title: &str, case: &Case, played: Result<Played, String>) -> Judged {
         true => coverage::exits(title, &checked.story, Some((case, None))),
         false => Vec::new(),
     };
-    let last = checked.story.last(12).to_vec();
-    (Outcome { fired, broke: checked.broke, last, ends }, checked.story, Some(home))
+    (Outcome::of(&checked, fired, ends), checked.story, Some(home))
 }
 
 /// Takes an outcome, with what only the test's own thread can ask: its own check, and the scenario once more.

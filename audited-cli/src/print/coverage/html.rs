@@ -1,7 +1,7 @@
 //! One page that needs nothing but itself: no script, no font, no picture from elsewhere. What comes from outside is
 //! escaped; letters stand in the cells, so that the map is read without its colours too.
 
-use super::{Mark, Shown, blind_spots};
+use super::{Mark, Shown, blind_spots, entity};
 use crate::coverage::{Column, Failure, Measure, Row, Tally};
 
 const STYLE: &str = include_str!("page.css");
@@ -183,10 +183,7 @@ fn esc(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+            c if entity(c).is_some() => out.extend(entity(c)),
             '\'' => out.push_str("&#39;"),
             '\n' => out.push('\n'),
             c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {

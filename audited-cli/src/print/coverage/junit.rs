@@ -2,7 +2,7 @@
 
 use audit_runtime::trail::{Finding, Weight};
 
-use super::{Mark, Shown};
+use super::{Mark, Shown, entity};
 use crate::coverage::{Column, Failure};
 
 pub(crate) fn suites(shown: &Shown<'_>) -> String {
@@ -116,10 +116,7 @@ fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
+            c if entity(c).is_some() => out.extend(entity(c)),
             '\n' => out.push_str("&#10;"),
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.extend(c.escape_default()),
             c => out.push(c),

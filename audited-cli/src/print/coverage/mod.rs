@@ -107,3 +107,14 @@ fn blind_spots(judged: &Judged<'_>) -> Vec<(String, String)> {
     spots.dedup();
     spots
 }
+
+/// What stands for a character that is a sign of HTML and of XML.
+const fn entity(c: char) -> Option<&'static str> {
+    match c {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        _ => None,
+    }
+}
