@@ -15,6 +15,24 @@ use std::time::Instant;
 pub const TERMINAL_RESERVE: u64 = 2048;
 
 impl Shared {
+    /// The end of the stream, for one record. Whoever finds it taken by a write that hangs is refused in time, and at once
+    /// where somebody else has found that out before.
+    #[inline]
+    pub(super) fn end_of_stream(
+        &self,
+        deadline: &mut Option<Instant>,
+        what: &dyn Fn() -> String,
+    ) -> Result<MutexGuard<'_, Tail>, Error> {
+        if let Some(tail) = self.tail.try_lock() {
+            return Ok(tail);
+        }
+        if let Some(first) = self.commit.poison() {
+            return Err(poisoned(what(), first));
+        }
+        let taken = self.tail.try_lock_until(self.deadline(deadline));
+        taken.ok_or_else(|| self.give_up(Error::new(Code::TimedOut, what())))
+    }
+
     /// Returns once the record can be placed; the tail is unlocked while it waits for space.
     pub(super) fn admit(
         &self,
@@ -24,13 +42,15 @@ impl Shared {
         deadline: &mut Option<Instant>,
         what: &dyn Fn() -> String,
     ) -> Result<(), Error> {
+        // Failures to make a segment that were there before this caller: it is refused by one that it waited for, and so is
+        // everybody else who did.
+        let failures = tail.prepare_failures;
         loop {
             if tail.closed && purpose != Purpose::Last {
                 return Err(Error::new(Code::Closed, what()));
             }
             if let Some(first) = self.commit.poison() {
-                let code = if first.is_capacity() { Code::StorageFull } else { Code::Poisoned };
-                return Err(Error::caused_by(code, what(), first));
+                return Err(poisoned(what(), first));
             }
             if matches!(purpose, Purpose::Opening | Purpose::Point) && tail.pending.len() > self.settings.max_pending {
                 return Err(Error::new(Code::QueueFull, what()));
@@ -48,9 +68,8 @@ impl Shared {
             let segment = size + SEGMENT_HEADER as u64 + TERMINAL_RESERVE;
             tail.wanted_segment = tail.wanted_segment.max(segment);
             tail.wanted_size = tail.wanted_size.max(segment + set_aside);
-            let failed = tail.prepare_failed.take();
             self.bell.ring();
-            if let Some(failed) = failed {
+            if let Some(failed) = tail.prepare_failed.clone().filter(|_| tail.prepare_failures != failures) {
                 return Err(Error::caused_by(Code::StorageFull, what(), failed));
             }
             if self.space.wait_until(tail, self.deadline(deadline)).timed_out() {
@@ -80,6 +99,11 @@ impl Shared {
         self.bell.ring();
         Ok(())
     }
+}
+
+fn poisoned(what: String, first: Error) -> Error {
+    let code = if first.is_capacity() { Code::StorageFull } else { Code::Poisoned };
+    Error::caused_by(code, what, first)
 }
 
 impl Tail {

@@ -10,6 +10,7 @@
 
 use crate::error::{Code, Error};
 use parking_lot::{Condvar, Mutex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -63,7 +64,19 @@ impl Wake for Parked {
 }
 
 thread_local! {
-    static PARKED: Waker = Waker::from(Arc::new(Parked(std::thread::current())));
+    static PARKED: Waker = this_thread();
+}
+
+fn this_thread() -> Waker {
+    Waker::from(Arc::new(Parked(std::thread::current())))
+}
+
+/// Wakes each of them, whatever a waker of somebody else's executor does: one that panics must cost nobody else his
+/// answer, nor the thread that gives it.
+fn wake_all(waiters: Vec<Waiter>) {
+    for waiter in waiters {
+        drop(catch_unwind(AssertUnwindSafe(|| waiter.waker.wake())));
+    }
 }
 
 #[derive(Default)]
@@ -102,6 +115,14 @@ pub(super) struct Commit {
 const GATHER: Duration = Duration::from_micros(100);
 /// Groups above this are bound by the processor: gathering would only cost.
 const GATHER_AT_MOST: usize = 256;
+/// A device that hung once says nothing of the next sync: nobody waits longer than this for those who may come back, and
+/// the processor is not kept busy for longer either.
+const GATHER_LONGEST: Duration = Duration::from_millis(20);
+
+/// How long the io thread waits for those it has just answered, by how long the device took for them.
+fn patience(took: Duration) -> Duration {
+    GATHER.max(took / 4).min(took).min(GATHER_LONGEST)
+}
 
 impl Commit {
     /// Everything below is on the device.
@@ -120,7 +141,7 @@ impl Commit {
         self.poisoned.store(true, Ordering::Release);
         let waiters = std::mem::take(&mut *self.waiters.lock());
         self.waiting.store(0, Ordering::Relaxed);
-        waiters.into_iter().for_each(|w| w.waker.wake());
+        wake_all(waiters);
     }
 
     /// Asks for a sync of everything below `wanted`.
@@ -166,7 +187,7 @@ impl Commit {
         if !(2..=GATHER_AT_MOST).contains(&last.callers) {
             return;
         }
-        let (start, patience) = (Instant::now(), GATHER.max(last.took / 4).min(last.took));
+        let (start, patience) = (Instant::now(), patience(last.took));
         while self.waiting.load(Ordering::Relaxed) < last.callers && start.elapsed() < patience {
             std::thread::yield_now();
         }
@@ -210,7 +231,7 @@ impl Commit {
         self.waiting.store(waiters.len(), Ordering::Relaxed);
         let callers = done.len() + waiters.len();
         drop(waiters);
-        done.into_iter().for_each(|w| w.waker.wake());
+        wake_all(done);
         callers
     }
 
@@ -230,7 +251,7 @@ impl Commit {
         self.waiting.store(waiters.len(), Ordering::Relaxed);
         let some_wait = !waiters.is_empty();
         drop(waiters);
-        late.into_iter().for_each(|w| w.waker.wake());
+        wake_all(late);
         some_wait
     }
 
@@ -266,7 +287,8 @@ impl Commit {
             }
             let Some(deadline) = pending.deadline else { return Ok(()) };
             if !registered {
-                self.register(&pending, deadline, PARKED.with(Clone::clone));
+                // A thread that ends may have lost its waker already.
+                self.register(&pending, deadline, PARKED.try_with(Clone::clone).unwrap_or_else(|_| this_thread()));
                 registered = true;
                 continue;
             }
@@ -308,5 +330,20 @@ impl Commit {
             }
             None => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gathering_is_shorter_than_the_sync_that_it_saves_and_never_long() {
+        let ms = Duration::from_millis;
+        assert_eq!(patience(Duration::from_micros(30)), Duration::from_micros(30), "a fast device");
+        assert_eq!(patience(Duration::from_micros(200)), GATHER);
+        assert_eq!(patience(ms(20)), ms(5), "a slow one");
+        // One that hung for nine seconds, and answered just in time for callers who wait for ten.
+        assert_eq!(patience(ms(9000)), GATHER_LONGEST);
     }
 }

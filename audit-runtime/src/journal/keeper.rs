@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How often segments that could not be made are tried again, and how often the tree moves on.
 const KEEPER_TICK: Duration = Duration::from_millis(200);
+/// How long the watcher stands in the queue for a look at the stream's end; a write that hangs keeps it no longer.
+const GLANCE: Duration = Duration::from_millis(20);
 /// Bytes that the keeper reads back at once.
 const HASH_PIECE: usize = 1 << 20;
 
@@ -113,7 +115,8 @@ fn watch_loop(shared: &Shared) {
                 shared.commit.set_poison(Error::new(Code::TimedOut, place));
             }
             let waits = shared.commit.expire();
-            let dirty = shared.tail.try_lock().map(|tail| (tail.dirty, tail.seq));
+            // In the queue of those who write: where writing is slow the lock goes from one to the next and is never free.
+            let dirty = shared.tail.try_lock_for(GLANCE).map(|tail| (tail.dirty, tail.seq));
             if let Some((true, seq)) = dirty.filter(|_| since.elapsed() >= interval) {
                 shared.commit.request(seq);
                 since = Instant::now();
@@ -182,6 +185,7 @@ fn prepare(shared: &Shared) {
                     continue;
                 }
                 tail.prepare_failed = Some(error);
+                tail.prepare_failures += 1;
                 drop(tail);
                 shared.space.notify_all();
                 return;

@@ -135,13 +135,20 @@ pub fn is_held(path: &Path) -> bool {
     matches!(flock(&file, FlockOperation::NonBlockingLockShared), Err(rustix::io::Errno::WOULDBLOCK))
 }
 
+/// A name that nobody else's probe has: not another thread's, nor a process with the same id in another container, which
+/// would take our lock for the file system's.
+fn probe_name() -> String {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    format!(".locks-{}-{:?}-{nanos:x}", std::process::id(), std::thread::current().id())
+}
+
 /// Refuses a file system whose locks exclude nobody.
 ///
 /// # Errors
 /// `AUD0104`, naming the file system.
 pub fn check_locks(dir: &Path) -> Result<(), Error> {
     let what = || "trying the file system's locks".to_owned();
-    let probe = dir.join(format!(".locks-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let probe = dir.join(probe_name());
     let first = Lock::take(&probe).map_err(|cause| Error::io(Code::NoLocks, what(), cause))?;
     let second = Lock::take(&probe);
     drop(std::fs::remove_file(&probe));
@@ -188,5 +195,19 @@ mod tests {
         assert!(Owner::this().lives() && !gone.lives());
         assert!(Owner { space: Some(1), ..gone.clone() }.lives());
         assert!(!Owner { boot_id: "another boot".to_owned(), space: Some(1), ..gone }.lives());
+    }
+
+    #[test]
+    fn d15_a_probe_of_a_process_with_our_id_in_another_container_is_not_taken_for_ours() {
+        let dir = tempfile::tempdir().expect("a directory");
+        // What it holds while it tries the locks: the same process id, the same thread.
+        let held: Vec<Lock> =
+            (0..8).map(|_| Lock::take(&dir.path().join(probe_name())).unwrap().expect("its own")).collect();
+        check_locks(dir.path()).expect("the locks work");
+        drop(held);
+        // The control: one name for both is what a file system without locks looks like.
+        let name = dir.path().join("one name");
+        let (first, second) = (Lock::take(&name).unwrap(), Lock::take(&name).unwrap());
+        assert!(first.is_some() && second.is_none());
     }
 }

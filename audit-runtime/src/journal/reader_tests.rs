@@ -145,3 +145,27 @@ fn j13_a_writer_that_turns_to_its_next_segment_while_it_is_read_leaves_no_gap() 
     let mut reader = made.reader();
     assert_eq!((rest(&mut reader), reader.end().tear.clone()), (10, Some(Tear::SegmentGap(1))));
 }
+
+/// A writer that closes removes what it had prepared: a reader that has listed it a moment ago is at the stream's end, and
+/// not before something that cannot be read.
+#[test]
+fn j13_a_segment_that_goes_between_listing_and_opening_ends_the_stream() {
+    let mut made = Made::new();
+    made.push(10);
+    made.store(4096);
+    let mut reader = made.reader();
+    while reader.next().unwrap().is_some() {}
+    (reader.done, reader.segments) = (false, vec![0, 1]);
+    fs::remove_file(made.layout.segment(made.stream, 1)).unwrap();
+    assert!(!reader.next_segment().unwrap());
+    assert_eq!((reader.end().records, reader.end().tear.clone()), (10, None));
+    // The control: a segment that is gone although a later one is in use is missing.
+    made.turn();
+    made.turn();
+    made.push(1);
+    made.store(4096);
+    fs::remove_file(made.layout.segment(made.stream, 1)).unwrap();
+    (reader.done, reader.segments) = (false, vec![0, 1, 2]);
+    assert!(!reader.next_segment().unwrap());
+    assert_eq!(reader.end().tear, Some(Tear::MissingSegment(1)));
+}

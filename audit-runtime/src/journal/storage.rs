@@ -94,7 +94,8 @@ fn fill(file: &File, size: u64) -> io::Result<()> {
     let mut at = 0;
     while at < size {
         let piece = zeros.len().min(usize::try_from(size - at).unwrap_or(zeros.len()));
-        at += file.write_at(&zeros[..piece], at)? as u64;
+        file.write_all_at(&zeros[..piece], at)?;
+        at += piece as u64;
         file.sync_all()?;
     }
     Ok(())

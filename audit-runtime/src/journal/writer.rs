@@ -71,6 +71,7 @@ pub(super) struct Tail {
     pub(super) wanted_size: u64,
     pub(super) wanted_segment: u64,
     pub(super) prepare_failed: Option<Error>,
+    pub(super) prepare_failures: u64,
     /// Full segments that are not synced yet, with their sizes.
     pub(super) retired: Vec<(Arc<dyn SegmentFile>, u64)>,
     pub(super) to_hash: VecDeque<Stretch>,
@@ -180,6 +181,7 @@ impl Journal {
                 wanted_size: 0,
                 wanted_segment: 0,
                 prepare_failed: None,
+                prepare_failures: 0,
                 retired: Vec::new(),
                 to_hash: VecDeque::new(),
                 dirty: false,
@@ -374,10 +376,7 @@ impl Shared {
         let early = seeded::is("seq_outside_lock").then(|| self.tail.lock().seq);
         let size = frame::framed(HEADER + body.len()) as u64;
         let mut bytes = header.encode();
-        let locked = self.tail.try_lock().or_else(|| self.tail.try_lock_until(self.deadline(&mut asked)));
-        let Some(mut tail) = locked else {
-            return Err(self.give_up(Error::new(Code::TimedOut, what())));
-        };
+        let mut tail = self.end_of_stream(&mut asked, &what)?;
         self.admit(&mut tail, size, purpose, &mut asked, &what)?;
         while tail.pos + size > tail.size {
             self.rotate(&mut tail)?;

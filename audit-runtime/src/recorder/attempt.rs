@@ -80,7 +80,10 @@ impl Recorder {
         let mut body = BodyWriter::new();
         body.text(Key::Error, "refused: PENDING was not acknowledged; the body was not entered")
             .text(Key::ErrorCode, failure.code().text());
-        drop(self.0.spool.append(self.stream(), &header, &body.finish()));
+        if self.0.journal.is_ours() {
+            let patience = self.0.journal.patience();
+            drop(self.0.spool.append_within(patience, self.stream(), &header, &body.finish()));
+        }
         if failure.is_refused() { failure } else { Error::caused_by(Code::Poisoned, "beginning an action", failure) }
     }
 

@@ -139,14 +139,15 @@ thread_local! {
     static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Builds a body in this thread's buffer and hands it to `with`.
+/// Builds a body in this thread's buffer and hands it to `with`. A thread that ends has no buffer any more, and what its
+/// destructors call is recorded all the same.
 fn with_body<R>(fill: impl FnOnce(&mut BodyWriter), with: impl FnOnce(&[u8]) -> R) -> R {
-    let buffer = BODY.with(|buffer| std::mem::take(&mut *buffer.borrow_mut()));
+    let buffer = BODY.try_with(RefCell::take).unwrap_or_default();
     let mut body = BodyWriter::reusing(buffer);
     fill(&mut body);
     let bytes = body.finish();
     let out = with(&bytes);
-    BODY.with(|buffer| *buffer.borrow_mut() = bytes);
+    drop(BODY.try_with(|buffer| buffer.replace(bytes)));
     out
 }
 

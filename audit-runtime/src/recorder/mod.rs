@@ -52,7 +52,7 @@ use crate::model::record::{Header, flag};
 use crate::model::{Durability, Key, Kind, RunId, StreamId};
 use crate::payload::Keeper;
 use crate::seeded;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -80,6 +80,8 @@ pub(crate) struct Core {
     default_durability: Durability,
     pub(crate) ledger: Mutex<Ledger>,
     sites: Mutex<sites::Sites>,
+    /// Held by whoever writes a `SITE` record.
+    site_turn: Mutex<()>,
     pub(crate) gaps: Arc<GapCount>,
     observers: observer::Observers,
     when_closed: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
@@ -158,6 +160,7 @@ impl Recorder {
             default_durability: parts.default_durability,
             ledger: Mutex::new(Ledger::default()),
             sites: Mutex::new(sites::Sites::default()),
+            site_turn: Mutex::new(()),
             gaps: parts.gaps,
             observers: observer::Observers::default(),
             when_closed: Mutex::default(),
@@ -261,6 +264,23 @@ impl Recorder {
             header.flags |= flag::UNCONTRACTED;
         }
         self.0.journal.append(header, body, purpose)
+    }
+
+    /// Takes a lock that its holder may keep while the storage hangs. Whoever does not get it in time closes the recorder
+    /// for new entries, as one who waits for an acknowledgement does.
+    fn turn<'a>(&self, lock: &'a Mutex<()>, what: impl FnOnce() -> String) -> Result<MutexGuard<'a, ()>, Error> {
+        let journal = &self.0.journal;
+        if let Some(turn) = lock.try_lock() {
+            return Ok(turn);
+        }
+        if let Some(first) = journal.poison() {
+            return Err(Error::caused_by(Code::Poisoned, what(), first));
+        }
+        lock.try_lock_for(journal.patience()).ok_or_else(|| {
+            let error = Error::new(Code::TimedOut, what());
+            journal.set_poison(error.clone());
+            error
+        })
     }
 
     /// From now on every record of this run says that its contract was not declared.

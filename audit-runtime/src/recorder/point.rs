@@ -42,6 +42,8 @@ pub(crate) struct Refused<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct GapCount {
     count: AtomicU64,
+    /// Held by whoever writes the record: who only counts waits for no storage.
+    turn: Mutex<()>,
     sites: Mutex<BTreeSet<String>>,
 }
 
@@ -120,26 +122,33 @@ impl Recorder {
         if gaps.pending() == 0 || self.0.journal.poison().is_some() {
             return;
         }
-        let mut sites = gaps.sites.lock();
+        let Ok(turn) = self.turn(&gaps.turn, || "waiting to write GAP".to_owned()) else { return };
         let count = gaps.count.swap(0, Ordering::AcqRel);
         if count == 0 {
             return;
         }
+        let sites = std::mem::take(&mut *gaps.sites.lock());
         let mut body = BodyWriter::new();
         body.uint(Key::Count, count).value(Key::Sites, &texts(sites.iter()));
         let (mut header, body) = (self.header(Kind::Gap), body.finish());
         match self.point_untold(&mut header, &body) {
             Ok(()) => {
-                sites.clear();
-                drop(sites);
+                drop(turn);
                 self.0.observers.tell(&header, &body, self.stream());
             }
-            Err(_) => drop(gaps.count.fetch_add(count, Ordering::AcqRel)),
+            Err(_) => {
+                gaps.sites.lock().extend(sites);
+                gaps.count.fetch_add(count, Ordering::AcqRel);
+            }
         }
     }
 
     /// Leaves a refusal record where that is still possible.
     pub(crate) fn refusal(&self, refused: &Refused<'_>) {
+        if self.0.journal.poison().is_some() {
+            // Nothing more is written, and to find that out once more may take as long as the caller has waited already.
+            return;
+        }
         let mut header = self.header(Kind::Refusal);
         header.site = refused.site.and_then(|site| self.site_number(site).ok()).unwrap_or(0);
         header.run = refused.run;

@@ -15,6 +15,10 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
+    fn number(&self, site: &'static Site) -> Option<u32> {
+        self.numbers.get(&(std::ptr::from_ref(site) as usize)).copied()
+    }
+
     /// The node name behind a number.
     pub(crate) fn name(&self, number: u32) -> String {
         match number.checked_sub(1).and_then(|at| self.names.get(at as usize)) {
@@ -35,21 +39,28 @@ impl Recorder {
         if let Some(number) = site.cached(self.number()) {
             return Ok(number);
         }
-        let mut sites = self.0.sites.lock();
-        let place = std::ptr::from_ref(site) as usize;
-        let number = match sites.numbers.get(&place) {
-            Some(number) => *number,
-            None => {
-                let number = sites.names.len() as u32 + 1;
-                // Written under the lock: nobody can name the number before its record has a place in the stream.
-                self.write_site(site, number)?;
-                sites.numbers.insert(place, number);
-                sites.names.push(site.node_name());
-                number
-            }
-        };
+        let known = self.0.sites.lock().number(site);
+        let number = known.map_or_else(|| self.new_number(site), Ok)?;
         site.remember(self.number(), number);
         Ok(number)
+    }
+
+    /// One at a time writes, and nobody learns a number before its record has a place in the stream. The lock of those who
+    /// only look is free meanwhile: a write may hang.
+    fn new_number(&self, site: &'static Site) -> Result<u32, Error> {
+        let _turn = self.turn(&self.0.site_turn, || format!("waiting to write SITE of {}", site.node_name()))?;
+        let (known, next) = {
+            let sites = self.0.sites.lock();
+            (sites.number(site), sites.names.len() as u32 + 1)
+        };
+        if let Some(number) = known {
+            return Ok(number);
+        }
+        self.write_site(site, next)?;
+        let mut sites = self.0.sites.lock();
+        sites.numbers.insert(std::ptr::from_ref(site) as usize, next);
+        sites.names.push(site.node_name());
+        Ok(next)
     }
 
     fn write_site(&self, site: &'static Site, number: u32) -> Result<(), Error> {

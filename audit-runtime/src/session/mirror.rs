@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the thread looks for new records.
@@ -30,12 +31,28 @@ pub(super) fn start(recorder: &Recorder, builder: &Builder) {
     let core = Arc::downgrade(&recorder.0);
     let (close, closed) = channel::<()>();
     match std::thread::Builder::new().name("audit-mirror".to_owned()).spawn(move || walk(&core, mirror, &closed)) {
-        Ok(thread) => recorder.when_closed(move || {
-            drop(close);
-            // A mirror that panicked says so by what it misses.
-            drop(thread.join());
-        }),
+        Ok(thread) => {
+            let (core, patience) = (Arc::downgrade(&recorder.0), recorder.0.journal.patience());
+            recorder.when_closed(move || {
+                drop(close);
+                end_within(patience, thread, &core);
+            });
+        }
         Err(_) => recorder.count_observer_drops(1),
+    }
+}
+
+/// Waits until the mirror is complete, but not for a file that hangs: that costs its last lines, and is counted.
+fn end_within(patience: Duration, thread: JoinHandle<()>, core: &Weak<Core>) {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    if thread.is_finished() {
+        // A mirror that panicked says so by what it misses.
+        drop(thread.join());
+    } else if let Some(core) = core.upgrade() {
+        Recorder(core).count_observer_drops(1);
     }
 }
 

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// A trail on a device that forgets what was not synced.
 struct Device {
@@ -131,4 +132,39 @@ fn g6_an_async_action_that_is_dropped_before_pending_is_there_does_not_enter_its
         closed.iter().map(|told| told.text(audit_runtime::model::Key::ErrorCode)).collect::<Vec<_>>(),
         ["EXECUTOR_CANCELLED"]
     );
+}
+
+/// The second sink hangs as well as the first: whoever waits for PENDING is refused in time all the same.
+#[test]
+fn d21_an_action_is_refused_in_time_although_the_second_sink_never_answers() {
+    let dir = scratch();
+    let (storage, spool) = (FaultyStorage::new(), dir.path().join("spool"));
+    std::fs::create_dir(&spool).expect("a directory");
+    let opened =
+        builder(&dir.path().join("trail"), storage.clone()).spool(&spool).ack_timeout(Duration::from_millis(150));
+    let recorder = opened.open().expect("opens");
+    // Nobody reads from it, so whoever opens it to write waits.
+    let pipe = spool.join(format!("{}.spool", recorder.stream().text()));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let ruling = recorder.gate(&profile()).decide(&1, |_, _| Decision::allow(Rules::new())).expect("recorded");
+    let authorization = ruling.allowed().expect("an ALLOW");
+    storage.hold(Operation::Sync);
+    let (tell, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let catalog = Catalog::new().action(Action::new("send", "1.0.0")).executor(Executor::new("bank", "1.0.0"));
+        let order = Order { action: "send", version: "1.0.0", executor: "bank", executor_version: "1.0.0" };
+        let executed =
+            authorization.execute::<_, (), io::Error>(&catalog, &order, &1, |_| panic!("the body was entered"));
+        drop(tell.send(executed.map_err(|error| error.to_string())));
+    });
+    let refused = hear.recv_timeout(Duration::from_secs(60)).expect("an answer in time");
+    assert!(refused.expect_err("PENDING was not acknowledged").contains("AUD0204"));
+    // The control: the second sink was asked, and its answer waits for a reader of the pipe.
+    let mut reader = std::fs::File::open(&pipe).expect("the other end");
+    let mut length = [0; 4];
+    std::io::Read::read_exact(&mut reader, &mut length).expect("a frame");
+    assert!(u32::from_le_bytes(length) > 100);
+    storage.release();
+    drop(recorder.close());
 }

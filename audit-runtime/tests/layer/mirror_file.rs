@@ -3,6 +3,7 @@
 use super::trail;
 use audit_runtime::trail::Tail;
 use audit_runtime::{Builder, Severity, audited};
+use std::time::Duration;
 
 #[derive(Debug)]
 struct Fault(&'static str);
@@ -67,4 +68,27 @@ fn d14_a_mirror_that_fails_is_counted_and_costs_no_record() {
     let records = trail::records(&trail).len();
     assert_eq!(trail::entries(&trail), (40, 34));
     assert_eq!(recorder.health().observer_drops, records as u64, "each missed line is counted");
+}
+
+#[test]
+fn d21_a_mirror_that_hangs_does_not_hold_the_close() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (trail, file) = (dir.path().join("trail"), dir.path().join("a-pipe"));
+    // Nobody reads from it, so whoever opens it to write waits.
+    let made = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo runs");
+    assert!(made.success());
+    let opened = Builder::new(&trail).mirror(&file).ack_timeout(Duration::from_millis(300)).open();
+    let recorder = opened.expect("a fresh trail opens");
+    recorder.note("done", Severity::Info, &[]).expect("a note");
+    let (tell, hear) = std::sync::mpsc::channel();
+    let closing = recorder.clone();
+    std::thread::spawn(move || drop(tell.send(closing.close().map(drop))));
+    hear.recv_timeout(Duration::from_secs(60)).expect("an answer in time").expect("a clean close");
+    assert!(recorder.health().observer_drops > 0, "what it misses is counted");
+    assert!(trail::records(&trail).last().is_some(), "the trail is whole");
+    // The control: whoever reads the pipe finds the mirror still at it.
+    let mut lines = String::new();
+    let pipe = std::fs::File::open(&file).expect("the other end");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(pipe), &mut lines).expect("a line");
+    assert!(lines.contains("STREAM_OPENED"), "{lines}");
 }

@@ -7,6 +7,7 @@
 //! | `faults` | every operation fails in every way |
 //! | `groups` | a group larger than a segment is whole or absent |
 //! | `waits` | storage that holds back or never answers |
+//! | `company` | one caller's trouble with the storage is nobody else's |
 //! | `space` | segments, reserve, limits, gaps, hints |
 //! | `model` | any sequence of operations, against a small model |
 //! | `codes` | every refusal has a code of its own and says what to do next |
@@ -14,6 +15,7 @@
 //! | `images` | power cuts, cuts at every byte, damaged and foreign segments |
 
 mod codes;
+mod company;
 mod faults;
 mod groups;
 mod images;

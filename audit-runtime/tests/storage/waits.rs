@@ -10,19 +10,19 @@ use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
 #[audited(node = "waited for", durable = disk)]
-fn waited_for(then: impl FnOnce()) -> Result<u32, Error> {
+pub(super) fn waited_for(then: impl FnOnce()) -> Result<u32, Error> {
     then();
     Ok(7)
 }
 
-struct Stage {
+pub(super) struct Stage {
     dir: tempfile::TempDir,
-    storage: FaultyStorage,
-    recorder: Recorder,
+    pub(super) storage: FaultyStorage,
+    pub(super) recorder: Recorder,
 }
 
 impl Stage {
-    fn with(patience: Duration) -> Stage {
+    pub(super) fn with(patience: Duration) -> Stage {
         let dir = scratch();
         let storage = FaultyStorage::new();
         let recorder = builder(&dir.path().join("trail"), storage.clone()).ack_timeout(patience).open().expect("opens");
@@ -31,19 +31,19 @@ impl Stage {
         Stage { dir, storage, recorder }
     }
 
-    fn trail(&self) -> PathBuf {
+    pub(super) fn trail(&self) -> PathBuf {
         self.dir.path().join("trail")
     }
 
-    fn until_it_hangs(&self, operations: usize) {
+    pub(super) fn until_it_hangs(&self, operations: usize) {
         while self.storage.hanging() < operations {
             std::thread::yield_now();
         }
     }
 }
 
-const LONG: Duration = Duration::from_secs(60);
-const SHORT: Duration = Duration::from_millis(150);
+pub(super) const LONG: Duration = Duration::from_secs(60);
+pub(super) const SHORT: Duration = Duration::from_millis(150);
 
 #[test]
 fn d3_the_caller_waits_for_the_terminal_and_then_it_can_be_read() {
