@@ -325,6 +325,7 @@ impl Context<'_> {
                 let output = output.as_deref().cloned().unwrap_or_else(|| syn::parse_quote!(_));
                 match in_place.as_deref() {
                     Some(InPlace { around, block }) => {
+                        let given = if inputs { quote_spanned!(here=> #p::ahead(__inputs)) } else { given };
                         let future = quote_spanned!(here=> #p::future::<#output, _, _>(&__AUDITED, #block, #judge, #refuse, #hold, #given));
                         if around.is_empty() { future } else { quote_spanned!(here=> #around(#future)) }
                     }

@@ -88,6 +88,7 @@ codes! {
     NotDigestible = "AUD0501" Refused "a value cannot be brought into canonical form" next "derive AuditDigest or Serialize for it, redact it, or leave it out",
     ArgumentPanicked = "AUD0502" Refused "evaluating a digest or recorded value panicked" next "mend the value's Serialize or Display",
     OutputNotDigestible = "AUD0503" InDoubt "the body ran, but its output cannot be brought into canonical form" next "mend the output type; read the effect back before repeating it",
+    ArgumentsGone = "AUD0504" Refused "the future was made before its recorder was there, and its arguments cannot be read any more" next "make the future inside of the scope that polls it, or install the recorder first",
 
     // 06: asking
     UnknownId = "AUD0601" Configuration "nothing in the trail has this id" next "list ids with `audited runs` or `audited show`",

@@ -23,7 +23,7 @@ pub use crate::governance::{ActionError, Authorization, Deed, Done, Executor, Li
 pub use crate::guard::call::{Audit, asks};
 pub use crate::guard::end::End;
 pub use crate::guard::future::{future, made};
-pub use crate::guard::inputs::{BelongsToRun, Inputs, inputs};
+pub use crate::guard::inputs::{BelongsToRun, Given, Inputs, ahead, inputs};
 pub use crate::model::Durability;
 pub use crate::model::digest::probe::{Probe, ViaAuditDigest, ViaNothing, ViaSerde};
 pub use crate::model::digest::{AsText, AuditDigest, CanonicalError, CanonicalWriter};
@@ -53,7 +53,7 @@ use crate::model::cbor::Value;
 pub use std::convert::Infallible as Never;
 
 /// No inputs were asked for.
-pub const NONE: Option<Box<Inputs>> = None;
+pub const NONE: Given = Given::Nothing;
 
 /// A value that is never made, of a type that an async block thereby learns.
 #[cold]

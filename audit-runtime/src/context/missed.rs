@@ -20,6 +20,8 @@ struct Counted {
 }
 
 static COUNTS: Mutex<Vec<Counted>> = Mutex::new(Vec::new());
+/// Taken, and not written after all.
+static UNTOLD: Mutex<(u64, Vec<String>)> = Mutex::new((0, Vec::new()));
 
 thread_local! {
     // No destructor, so that reaching it is one load: what is to be done at the thread's end is `LEAVE`'s.
@@ -105,15 +107,23 @@ pub(crate) fn admit(site: &'static Site) -> Result<(), Error> {
 
 /// Entries that ran without a recorder since the last call, and the names of their nodes.
 pub(crate) fn take_uninstalled() -> (u64, Vec<String>) {
+    let (mut total, untold) = std::mem::take(&mut *UNTOLD.lock());
     let mut counts = COUNTS.lock();
-    let mut total = 0;
     for counted in counts.iter_mut() {
         let now = counted.count.load(Ordering::Relaxed);
         total += now.wrapping_sub(counted.told);
         counted.told = now;
     }
     drop(counts);
-    let mut sites: Vec<String> = take_missed().map(Site::node_name).collect();
+    let mut sites: Vec<String> = untold.into_iter().chain(take_missed().map(Site::node_name)).collect();
     sites.sort();
+    sites.dedup();
     (total, sites)
+}
+
+/// What was taken could not be written: whoever asks next is told of it again.
+pub(crate) fn still_untold(count: u64, sites: Vec<String>) {
+    let mut untold = UNTOLD.lock();
+    untold.0 += count;
+    untold.1.extend(sites);
 }

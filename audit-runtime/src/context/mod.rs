@@ -3,7 +3,7 @@
 
 mod missed;
 
-pub(crate) use missed::{admit, count, passes, take_uninstalled};
+pub(crate) use missed::{admit, count, passes, still_untold, take_uninstalled};
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -122,38 +122,65 @@ pub(crate) fn is_required() -> bool {
     required
 }
 
-static INSTALLED: RwLock<Option<Recorder>> = RwLock::new(None);
+/// The recorder that serves the whole process, and how many guards keep it there.
+struct Serving {
+    recorder: Recorder,
+    guards: usize,
+}
+
+static INSTALLED: RwLock<Option<Serving>> = RwLock::new(None);
 
 /// The recorder that serves the whole process.
 pub(crate) fn installed() -> Option<Recorder> {
-    INSTALLED.read().clone()
+    INSTALLED.read().as_ref().map(|serving| serving.recorder.clone())
 }
 
-/// Makes `recorder` serve the whole process.
+/// Makes `recorder` serve the whole process, for one guard more.
 ///
 /// # Errors
 /// `AUD0108` when another one does.
 pub(crate) fn install(recorder: &Recorder) -> Result<(), Error> {
     let mut place = INSTALLED.write();
-    match &*place {
-        Some(other) if other.number() != recorder.number() => {
+    match &mut *place {
+        Some(other) if other.recorder.number() != recorder.number() => {
             Err(Error::new(Code::AlreadyInstalled, format!("installing the recorder of stream {}", recorder.stream()))
-                .detail(format!("stream {} is installed", other.stream())))
+                .detail(format!("stream {} is installed", other.recorder.stream())))
         }
-        _ => {
-            *place = Some(recorder.clone());
+        Some(serving) => {
+            serving.guards += 1;
+            Ok(())
+        }
+        None => {
+            *place = Some(Serving { recorder: recorder.clone(), guards: 1 });
             wake();
             Ok(())
         }
     }
 }
 
-/// Ends the service of `recorder`, if it is the installed one.
+/// One guard less; true when none is left, and the service of `recorder` has ended.
+pub(crate) fn release(recorder: &Recorder) -> bool {
+    let mut place = INSTALLED.write();
+    match &mut *place {
+        Some(serving) if serving.recorder.number() == recorder.number() && serving.guards > 1 => {
+            serving.guards -= 1;
+            false
+        }
+        _ => {
+            drop(place);
+            uninstall(recorder);
+            true
+        }
+    }
+}
+
+/// Ends the service of `recorder`, if it is the installed one, whoever else has a guard of it.
 pub(crate) fn uninstall(recorder: &Recorder) {
     let mut place = INSTALLED.write();
-    if place.as_ref().is_some_and(|installed| installed.number() == recorder.number()) {
-        drop(place.take());
-    }
+    let gone = place.take_if(|serving| serving.recorder.number() == recorder.number());
+    // Dropped behind the lock: it may be the last handle, and closes its stream then.
+    drop(place);
+    drop(gone);
 }
 
 /// The recorder of the innermost scope, else the installed one.

@@ -2,7 +2,7 @@
 
 use super::end::End;
 use super::entry::Entry;
-use super::inputs::Inputs;
+use super::inputs::Given;
 use crate::context;
 use crate::error::{Code, Error};
 use crate::fault::{self, Answer, Hit, Phase};
@@ -51,8 +51,8 @@ impl<R> Audit<R> {
     /// # Errors
     /// The refusal, in the clothes of the output.
     #[inline]
-    pub fn open(&mut self, site: &'static Site, inputs: Option<Box<Inputs>>, refuse: fn(Error) -> R) -> Result<(), R> {
-        self.opened(site, inputs, refuse, can_fail::<R>(site))
+    pub fn open(&mut self, site: &'static Site, given: Given, refuse: fn(Error) -> R) -> Result<(), R> {
+        self.opened(site, given, refuse, can_fail::<R>(site))
     }
 
     /// As [`open`](Audit::open), for a body that stands in the function itself: nothing can be put in its place.
@@ -60,26 +60,15 @@ impl<R> Audit<R> {
     /// # Errors
     /// As [`open`](Audit::open).
     #[inline]
-    pub fn open_in_place(
-        &mut self,
-        site: &'static Site,
-        inputs: Option<Box<Inputs>>,
-        refuse: fn(Error) -> R,
-    ) -> Result<(), R> {
-        self.opened(site, inputs, refuse, false)
+    pub fn open_in_place(&mut self, site: &'static Site, given: Given, refuse: fn(Error) -> R) -> Result<(), R> {
+        self.opened(site, given, refuse, false)
     }
 
     // Cold: beside what recording takes, a jump is nothing; and a call that records nothing runs straight through.
     #[cold]
     #[inline(never)]
-    fn opened(
-        &mut self,
-        site: &'static Site,
-        inputs: Option<Box<Inputs>>,
-        refuse: fn(Error) -> R,
-        can_fail: bool,
-    ) -> Result<(), R> {
-        match Entry::enter(site, inputs) {
+    fn opened(&mut self, site: &'static Site, given: Given, refuse: fn(Error) -> R, can_fail: bool) -> Result<(), R> {
+        match Entry::enter(site, given) {
             Ok(entry) => self.entry = entry,
             Err(error) => return Err(refuse(error)),
         }
@@ -148,11 +137,11 @@ pub(super) fn can_fail<R>(site: &'static Site) -> bool {
 /// # Errors
 /// Why the body must not run.
 #[inline]
-pub(super) fn begin(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
+pub(super) fn begin(site: &'static Site, given: Given) -> Result<Entry, Error> {
     if context::passes(site) {
         return Ok(Entry::unaudited());
     }
-    let entry = Entry::enter(site, inputs)?;
+    let entry = Entry::enter(site, given)?;
     entry.at(Phase::AfterBegin, false);
     Ok(entry)
 }

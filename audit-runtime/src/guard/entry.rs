@@ -2,7 +2,7 @@
 
 use super::end::End;
 use super::hook;
-use super::inputs::Inputs;
+use super::inputs::{Given, Inputs};
 use crate::context::{self, Ambient, Place};
 use crate::error::{Code, Error};
 use crate::fault::{self, Answer, Hit, Phase};
@@ -42,9 +42,10 @@ impl Opening {
 /// # Errors
 /// Why the body must not run, with the policy already applied: under `degrade` this never fails but for
 /// `AUDIT_REQUIRED`, under `panic` it panics.
-pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>, form: Form) -> Result<Asked, Error> {
+pub(crate) fn ask(site: &'static Site, given: Given, form: Form) -> Result<Asked, Error> {
     let ambient = if context::is_off() { Ambient::NOTHING } else { context::ambient() };
-    let Some(recorder) = ambient.recorder.clone().or_else(context::installed) else {
+    let recorder = ambient.recorder.clone().or_else(context::installed);
+    let Some(recorder) = recorder.filter(|_| !matches!(given, Given::Unread)) else {
         fault::orphaned(site);
         return match context::admit(site) {
             Ok(()) => Ok(Asked::Unaudited),
@@ -52,6 +53,14 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>, form: Form) 
         };
     };
     let empty = Inputs::none();
+    let mut inputs = match given {
+        Given::Nothing | Given::Unread => None,
+        Given::Read(inputs) => Some(inputs),
+        Given::Ahead => Some(Inputs::unread(site)),
+    };
+    if let Some(inputs) = &mut inputs {
+        inputs.fit(site, recorder.0.digest_key.as_deref());
+    }
     let inputs = inputs.as_deref().unwrap_or(&empty);
     let mut place = context::place(recorder.number(), &ambient);
     if let Some(run) = inputs.run
@@ -79,7 +88,7 @@ pub(crate) fn ask(site: &'static Site, inputs: Option<Box<Inputs>>, form: Form) 
         Err(error) => {
             if !matches!(site.options.on_failure, OnFailure::Degrade) {
                 let reason = error.to_string();
-                let asked = inputs.refused.is_some().then_some(&inputs.slot);
+                let asked = (inputs.refused.is_some() && !inputs.unread).then_some(&inputs.slot);
                 recorder.refusal(&Refused {
                     site: Some(site),
                     run: place.run,
@@ -177,8 +186,8 @@ impl Entry {
     }
 
     /// Opens and makes current. Returns when the opening is acknowledged.
-    pub(crate) fn enter(site: &'static Site, inputs: Option<Box<Inputs>>) -> Result<Entry, Error> {
-        let opening = match ask(site, inputs, Form::Sync)? {
+    pub(crate) fn enter(site: &'static Site, given: Given) -> Result<Entry, Error> {
+        let opening = match ask(site, given, Form::Sync)? {
             Asked::Unaudited | Asked::Held => return Ok(Entry::unaudited()),
             Asked::Opened(opening) => opening,
         };

@@ -17,7 +17,7 @@ use super::call::{begin, can_fail};
 use super::end::End;
 use super::entry::{self, Asked};
 use super::hook;
-use super::inputs::Inputs;
+use super::inputs::Given;
 use crate::context::{self, Ambient, Restore};
 use crate::error::Error;
 use crate::fault::{self, Answer, Hit, Phase};
@@ -125,9 +125,9 @@ pub fn future<R, F: Future<Output = R>, H: Hold<R>>(
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
     out: H,
-    inputs: Option<Box<Inputs>>,
+    given: Given,
 ) -> Audited<F, H> {
-    let state = State { site, stage: Stage::Unpolled(inputs) };
+    let state = State { site, stage: Stage::Unpolled(given) };
     Audited { body: Some(body), state, rest: Rest { out, judge, refuse } }
 }
 
@@ -139,9 +139,9 @@ pub fn made<R, F: Future<Output = R>, M: FnOnce() -> F, H: Hold<R>>(
     judge: fn(&R, &mut End),
     refuse: fn(Error) -> R,
     out: H,
-    inputs: Option<Box<Inputs>>,
+    given: Given,
 ) -> Audited<F, H> {
-    let (body, stage) = match begin(site, inputs) {
+    let (body, stage) = match begin(site, given) {
         Err(error) => (None, Stage::Refused(error)),
         Ok(entry) => {
             let body = make();
@@ -169,7 +169,7 @@ struct State {
 }
 
 enum Stage {
-    Unpolled(Option<Box<Inputs>>),
+    Unpolled(Given),
     Opening(Box<Live>),
     Running(Box<Live>),
     Closing(Box<Live>, Option<Error>),
@@ -242,12 +242,12 @@ impl State {
     fn before(&mut self, cx: &mut Context<'_>) -> Step {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::Unpolled(inputs) => {
+                Stage::Unpolled(given) => {
                     if context::passes(self.site) {
                         self.stage = Stage::Off;
                         return Step::Run;
                     }
-                    match entry::ask(self.site, inputs, Form::Async) {
+                    match entry::ask(self.site, given, Form::Async) {
                         Err(error) => return Step::Refuse(error),
                         Ok(Asked::Held) => {
                             self.stage = Stage::Held;

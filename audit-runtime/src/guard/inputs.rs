@@ -14,6 +14,28 @@ use crate::model::digest::{Absence, ArgsDigest, AuditDigest, DigestKey, Slot};
 use crate::recorder::{Run, RunHandle};
 use crate::site::Site;
 
+/// What an entry is given of its arguments.
+pub enum Given {
+    /// The annotation asks for none of them.
+    Nothing,
+    /// They were read for the recorder that was there.
+    Read(Box<Inputs>),
+    /// No recorder was there to read them for: the entry is on its way without one.
+    Unread,
+    /// As `Unread`, of a future that may be polled much later: what it was made from is gone by then.
+    Ahead,
+}
+
+/// For a future that is made now and enters when it is first polled.
+#[inline]
+#[must_use]
+pub fn ahead(given: Given) -> Given {
+    match given {
+        Given::Unread => Given::Ahead,
+        given => given,
+    }
+}
+
 /// Values that were read for one entry.
 pub struct Inputs {
     digest: Option<ArgsDigest<'static>>,
@@ -23,6 +45,8 @@ pub struct Inputs {
     pub(crate) run: Option<RunId>,
     pub(crate) attempt: u32,
     pub(crate) refused: Option<Error>,
+    /// Nothing is known of them, not even that a digest is not asked for.
+    pub(crate) unread: bool,
 }
 
 impl Inputs {
@@ -35,6 +59,22 @@ impl Inputs {
             run: None,
             attempt: 0,
             refused: None,
+            unread: false,
+        }
+    }
+
+    /// Those of a future that was made before there was a recorder.
+    pub(crate) fn unread(site: &'static Site) -> Box<Inputs> {
+        Box::new(Inputs { refused: Some(gone(site, "no recorder was there")), unread: true, ..Inputs::none() })
+    }
+
+    /// Refuses those that were digested for a recorder with another key.
+    pub(crate) fn fit(&mut self, site: &'static Site, key: Option<&DigestKey>) {
+        if let Slot::Digest(digest) = &self.slot
+            && digest.key_id() != key.map(DigestKey::id)
+        {
+            self.refused.get_or_insert(gone(site, "they were digested for a recorder with another key"));
+            self.unread = true;
         }
     }
 
@@ -106,18 +146,23 @@ impl Inputs {
     }
 }
 
+fn gone(site: &'static Site, why: &str) -> Error {
+    Error::new(Code::ArgumentsGone, format!("reading the arguments of {}", site.node_name())).detail(why)
+}
+
 /// Reads the inputs of an entry, if anybody is there to record them.
 #[inline]
-pub fn inputs(site: &'static Site, read: impl FnOnce(&mut Inputs)) -> Option<Box<Inputs>> {
+pub fn inputs(site: &'static Site, read: impl FnOnce(&mut Inputs)) -> Given {
     if site.is_passing() {
-        return None;
+        return Given::Unread;
     }
     let mut read = Some(read);
-    read_inputs(site, &mut |inputs| {
+    let inputs = read_inputs(site, &mut |inputs| {
         if let Some(read) = read.take() {
             read(inputs);
         }
-    })
+    });
+    inputs.map_or(Given::Unread, Given::Read)
 }
 
 fn read_inputs(site: &'static Site, read: &mut dyn FnMut(&mut Inputs)) -> Option<Box<Inputs>> {

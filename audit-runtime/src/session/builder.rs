@@ -264,9 +264,16 @@ impl Builder {
     ///
     /// # Errors
     /// `AUD0101` to `AUD0110` and `AUD0810` configuration; `AUD02..` when the first records cannot be written.
-    pub fn open(self) -> Result<Recorder, Error> {
+    pub fn open(mut self) -> Result<Recorder, Error> {
         self.check()?;
         config::check()?;
+        // Segments are made as long as the recorder lives, and looked for by name: a program that changes its working
+        // directory meanwhile still means the same ones.
+        for path in [&mut self.path, &mut self.spool, &mut self.mirror].into_iter().flatten() {
+            if let Ok(absolute) = std::path::absolute(&*path) {
+                *path = absolute;
+            }
+        }
         open::open_with(&self)
     }
 

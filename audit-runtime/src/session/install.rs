@@ -6,7 +6,8 @@ use crate::model::Id;
 use crate::model::scrub::scrub_error_text;
 use crate::recorder::{Recorder, Run, RunFacts, Severity};
 
-/// Keeps a recorder installed; dropping it ends its service and closes the stream cleanly.
+/// Keeps a recorder installed; dropping it ends its service and closes the stream cleanly. Where a program and a library of
+/// it install the same recorder, each has a guard of its own, and the last one to be dropped does that.
 #[derive(Debug)]
 #[must_use = "dropping this at once would close the stream: bind it for as long as the program runs"]
 pub struct Installed {
@@ -21,24 +22,30 @@ impl Installed {
         &self.recorder
     }
 
-    /// Closes the stream now and says how that went. Entries that are still open are named by
+    /// Closes the stream now, whoever else has a guard, and says how that went. Entries that are still open are named by
     /// [`Recorder::leaked`] before, and are abandoned by the next open.
     ///
     /// # Errors
     /// The journal's first failure; nothing that was acknowledged is lost by it.
     pub fn close(mut self) -> Result<(), Error> {
         self.closed = true;
+        self.end()
+    }
+
+    fn end(&self) -> Result<(), Error> {
         context::uninstall(&self.recorder);
+        // Entries that were on their way without a recorder while this one was installed, and those that came too late for
+        // it. Where that cannot be written the next recorder tells of them.
+        drop(self.recorder.tell_uninstalled());
         self.recorder.close().map(drop)
     }
 }
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        if !self.closed {
-            context::uninstall(&self.recorder);
+        if !self.closed && context::release(&self.recorder) {
             // Whoever wants to know how it went calls close(); the next open finds out otherwise.
-            drop(self.recorder.close());
+            drop(self.end());
         }
     }
 }
@@ -47,15 +54,26 @@ impl Recorder {
     /// Makes this recorder serve every audited call of the process that is in no scope of its own.
     ///
     /// # Errors
-    /// `AUD0108` when another one does.
+    /// `AUD0108` when another one does; the journal's failure when entries ran before and that cannot be written. Nothing is
+    /// installed then.
     pub fn install(&self) -> Result<Installed, Error> {
         context::install(self)?;
         crate::guard::hook::install_once();
-        let (count, sites) = context::take_uninstalled();
-        if count > 0 {
-            self.uninstalled(count, &sites)?;
+        if let Err(error) = self.tell_uninstalled() {
+            // Who gets no guard has installed nothing.
+            context::release(self);
+            return Err(error);
         }
         Ok(Installed { recorder: self.clone(), closed: false })
+    }
+
+    /// Tells of the entries that ran without a recorder since somebody was told last.
+    fn tell_uninstalled(&self) -> Result<(), Error> {
+        let (count, sites) = context::take_uninstalled();
+        if count == 0 {
+            return Ok(());
+        }
+        self.uninstalled(count, &sites).inspect_err(|_| context::still_untold(count, sites))
     }
 
     /// Begins a run. While it is the only one of this recorder, audited calls belong to it.

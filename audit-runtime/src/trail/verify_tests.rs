@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use super::verify::look;
 use super::*;
 use crate::index::tests::{Script, dead_and_recovered, trail};
+use crate::journal::owner::{Lock, Owner};
 use crate::journal::{Layout, frame};
-use crate::model::{Id, RunId, Status};
+use crate::model::{BodyWriter, Header, Id, Key, Kind, RunId, Status};
 
 fn verdict(layout: &Layout) -> Verdict {
     verify(layout, &mut |_| {}).unwrap()
@@ -161,4 +163,91 @@ fn j11_t13_unknown_kinds_are_counted_and_are_no_fault() {
     script.write(&layout, script.records.len());
     let verdict = verdict(&layout);
     assert_eq!((verdict.streams[0].unknown, rules(&verdict)), (1, vec![]));
+}
+
+/// Two streams of processes that live, with one between them that takes long to read; the first process ends, and the
+/// second settles it, while that one is read.
+struct Moving {
+    _dir: tempfile::TempDir,
+    layout: Layout,
+    early: Script,
+    late: Script,
+    /// How much of each stands there when the first look begins.
+    before: (usize, usize),
+}
+
+impl Moving {
+    fn new() -> Moving {
+        let (dir, layout) = trail();
+        let mut early = Script::new(1);
+        let owner = Owner::this();
+        let mut head = BodyWriter::new();
+        head.text(Key::BootId, &owner.boot_id)
+            .uint(Key::Pid, u64::from(owner.pid))
+            .uint(Key::ProcessStart, owner.start);
+        head.text(Key::CodeVersion, "0").text(Key::Program, "script");
+        early.records.clear();
+        early.push(Header::new(Kind::StreamOpened), head);
+        let first = early.records.len();
+        let open = early.open(RunId::NONE, Id::NONE);
+        let mut between = Script::new(4);
+        between.site(1, "work");
+        while between.records.len() < 1 << 16 {
+            let id = between.open(RunId::NONE, Id::NONE);
+            between.close(RunId::NONE, id, Status::Completed);
+        }
+        between.end();
+        between.write(&layout, between.records.len());
+        let mut late = Script::new(9);
+        let second = late.records.len();
+        late.close(RunId::NONE, open, Status::Abandoned);
+        late.settle(&early, early.records.len() as u64, early.offset(early.records.len()));
+        late.end();
+        Moving { _dir: dir, layout, early, late, before: (first, second) }
+    }
+}
+
+impl Moving {
+    /// What `work` finds while the early stream's process goes on, dies, and is settled by the late one, all of it behind
+    /// the moment at which the early stream has been read.
+    fn while_it_moves<R>(&self, work: impl FnOnce(&mut dyn FnMut(u64)) -> R) -> R {
+        let Moving { layout, early, late, before, .. } = self;
+        early.write(layout, before.0);
+        late.write(layout, before.1);
+        let mut lock = Lock::take(&layout.stream_lock(early.stream)).unwrap();
+        assert!(lock.is_some());
+        work(&mut |_| {
+            if lock.take().is_some() {
+                early.write(layout, early.records.len());
+                late.write(layout, late.records.len());
+            }
+        })
+    }
+}
+
+#[test]
+fn v1_a_process_that_ends_while_others_are_read_is_no_fault() {
+    let moving = Moving::new();
+    let verdict = moving.while_it_moves(|seen| verify(&moving.layout, seen)).unwrap();
+    assert_eq!(rules(&verdict), Vec::<&str>::new(), "{:?}", verdict.findings);
+    let endings: Vec<_> = verdict.streams.iter().map(|stream| stream.ending.clone()).collect();
+    assert_eq!(endings, [Ending::Settled, Ending::Closed, Ending::Closed]);
+    // The control: one look alone takes it for tampering, and says that somebody moved.
+    let (once, moved) = moving.while_it_moves(|seen| look(&moving.layout, &mut 0, seen)).unwrap();
+    assert!(moved && !once.is_intact(), "{:?}", once.findings);
+}
+
+#[test]
+fn v1_what_stays_amiss_beside_a_living_process_is_found() {
+    let moving = Moving::new();
+    let Moving { layout, early, late, .. } = &moving;
+    // The settled stream lost its last record, and one of a living process stands beside it.
+    early.write(layout, early.records.len() - 1);
+    late.write(layout, late.records.len());
+    let living = Script { stream: crate::StreamId([2; 16]), records: early.records[..1].to_vec() };
+    living.write(layout, 1);
+    let _lock = Lock::take(&layout.stream_lock(living.stream)).unwrap();
+    let verdict = verdict(layout);
+    assert!(!verdict.is_intact() && rules(&verdict).contains(&"ROOT"), "{:?}", verdict.findings);
+    assert_eq!(verdict.streams[1].ending, Ending::Alive);
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const TRAIL: &str = "ATTRIBUTE_TEST_TRAIL";
+pub const TRAIL: &str = "ATTRIBUTE_TEST_TRAIL";
 
 #[audited]
 fn early() -> Told {
@@ -22,17 +22,21 @@ async fn early_later() -> Told {
     act(How::Ok)
 }
 
-/// Runs one test of this program in a process of its own.
-fn again(test: &str, trail: &Path, required: bool) -> bool {
+/// Runs one test of this program in a process of its own; whether it passed.
+pub fn again(test: &str, trail: &Path, required: bool) -> bool {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
-    child.args(["--exact", &format!("child::{test}"), "--nocapture"]).env(TRAIL, trail);
+    child.args(["--exact", test, "--nocapture"]).env(TRAIL, trail);
     if required {
         child.env("AUDIT_REQUIRED", "1");
     }
-    child.output().expect("it runs").status.success()
+    let output = child.output().expect("it runs");
+    if !output.status.success() {
+        eprintln!("{test}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    output.status.success()
 }
 
-fn records(trail: &Path, kind: Kind) -> Vec<Record> {
+pub fn records(trail: &Path, kind: Kind) -> Vec<Record> {
     let layout = Layout::at(trail);
     let mut found = Vec::new();
     for stream in layout.streams().expect("streams") {
@@ -58,7 +62,7 @@ fn entries_before_a_recorder_are_counted_and_told() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let trail = dir.path().join("trail");
-    assert!(again("entries_before_a_recorder_are_counted_and_told", &trail, false));
+    assert!(again("child::entries_before_a_recorder_are_counted_and_told", &trail, false));
     let told = records(&trail, Kind::Uninstalled);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].body.uint(Key::Count), Some(4001));
@@ -103,7 +107,7 @@ fn entries_that_passed_before_a_recorder_are_asked_behind_it() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let trail = dir.path().join("trail");
-    assert!(again("entries_that_passed_before_a_recorder_are_asked_behind_it", &trail, false));
+    assert!(again("child::entries_that_passed_before_a_recorder_are_asked_behind_it", &trail, false));
     let entered = |name: &str| {
         let sites = records(&trail, Kind::Site);
         let site = sites.iter().find(|site| site.body.text(Key::Function) == Some(name)).expect("a site record");
@@ -123,9 +127,9 @@ fn audit_required_refuses_without_a_recorder() {
         return;
     }
     let dir = tempfile::tempdir().expect("a directory");
-    assert!(again("audit_required_refuses_without_a_recorder", dir.path(), true));
+    assert!(again("child::audit_required_refuses_without_a_recorder", dir.path(), true));
     assert!(
-        !again("audit_required_refuses_without_a_recorder", dir.path(), false),
+        !again("child::audit_required_refuses_without_a_recorder", dir.path(), false),
         "without the variable the bodies run"
     );
 }

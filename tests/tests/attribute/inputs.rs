@@ -7,6 +7,7 @@ use audit_runtime::model::cbor::Value;
 use audit_runtime::model::{Exit, Key, Kind};
 use std::cell::Cell;
 use std::fmt;
+use std::pin::Pin;
 
 /// Kind and reason, or the hash, of a slot.
 fn slot(value: Option<&Value>) -> Vec<Value> {
@@ -248,4 +249,45 @@ fn g2_error_texts_are_scrubbed_cut_or_replaced_by_the_type() {
     assert_eq!(states[2].text(Key::Error), states[2].text(Key::ErrorType));
     let cut = states[3].text(Key::Error).expect("a text");
     assert!(cut.len() <= 1024 && !cut.contains("someone@example.org"), "{cut}");
+}
+
+#[audited(digest(order), record(nth = nth), attempt = nth)]
+fn made_ahead(order: Order, nth: u32) -> Pin<Box<dyn Future<Output = Told> + Send>> {
+    Box::pin(async move {
+        drop(order);
+        act(How::Ok).map(|value| value + nth)
+    })
+}
+
+#[audited(on_audit_failure = degrade, digest(order))]
+fn made_ahead_and_degrading(order: Order) -> impl Future<Output = u32> {
+    async move { order.id }
+}
+
+/// What was declared and is not known is not told as something that nobody asked for.
+#[test]
+fn g20_a_future_that_is_made_before_its_recorder_is_refused_and_nothing_is_made_up() {
+    let trail = Trail::new();
+    let order = Order { id: 4711, price: 1.5 };
+    let ahead = made_ahead(order.clone(), 3);
+    let degrading = made_ahead_and_degrading(order.clone());
+    let refused = trail.recorder.scope(|| block_on(ahead)).expect_err("its arguments are gone");
+    let Fault::Audit(error) = refused else { panic!("{refused:?}") };
+    assert_eq!((error.code().text(), error.is_refused()), ("AUD0504", true), "{error}");
+    assert_eq!(trail.states().len(), 0, "the body was not entered");
+    let told = trail.of_kind(Kind::Refusal);
+    assert_eq!(told.len(), 1);
+    assert_eq!((told[0].body.text(Key::Code), told[0].body.get(Key::Input)), (Some("AUD0504"), None));
+    assert_eq!(trail.recorder.scope(|| block_on(degrading)), 4711, "under `degrade` the body runs");
+    // The control: made where it is polled, everything is read.
+    assert_eq!(trail.recorder.scope(|| block_on(made_ahead(order, 3))).expect("recorded"), 10);
+    assert_eq!(trail.of_kind(Kind::Gap).len(), 1, "and that was told as a gap");
+    let state = trail.only("made_ahead");
+    assert_eq!((state.attempt, slot(state.opened.body.get(Key::Input))[0].clone()), (3, Value::Uint(1)));
+}
+
+#[test]
+fn g20_a_future_that_is_made_and_polled_without_a_recorder_runs() {
+    let order = Order { id: 4711, price: 1.5 };
+    assert_eq!(block_on(made_ahead(order, 3)).expect("nobody records"), 10);
 }

@@ -6,6 +6,7 @@ mod context;
 mod derives;
 mod endings;
 mod inputs;
+mod installed;
 mod joined;
 mod other_attributes;
 mod refusals;
