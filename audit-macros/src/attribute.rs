@@ -487,3 +487,30 @@ fn record(input: ParseStream<'_>, span: Span, options: &mut Options, report: &mu
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    /// Names in the first column of a table of options.
+    fn options_in(table: &str) -> Vec<&str> {
+        let rows = table.lines().filter_map(|line| line.trim_start_matches("/// ").strip_prefix("| `"));
+        rows.filter_map(|row| row.split(|c: char| !c.is_ascii_lowercase() && c != '_').next()).collect()
+    }
+
+    #[test]
+    fn both_references_list_every_option_in_order() {
+        let read = |file: &str| {
+            let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+        };
+        let page = read("../docs/attribute.md");
+        let section =
+            page.split("\n## ").find(|section| section.starts_with("Options")).expect("the page lists options");
+        assert_eq!(options_in(section), NAMES, "docs/attribute.md");
+        let code = read("src/lib.rs");
+        let comment = code.split("pub fn audited(").next().expect("the attribute's comment");
+        assert_eq!(options_in(comment), NAMES, "the comment of `audited`");
+        assert_eq!(options_in("/// | `node = …` | a | b |\n| `skip` | c | d |\n| option |"), ["node", "skip"]);
+    }
+}

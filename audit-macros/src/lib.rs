@@ -31,6 +31,35 @@ use proc_macro::TokenStream;
 
 /// Audits every call of a function: one opening record before the body, exactly one terminal behind it, whatever the
 /// exit.
+///
+/// ```ignore
+/// #[audited(node = "charge", digest(amount), effect = external)]
+/// fn charge(card: &str, amount: u64) -> Result<Receipt, PaymentError> { … }
+/// ```
+///
+/// On an `impl` block, a trait or a module it covers every function in it. A function that returns `Result<_, E>` needs
+/// `E: From<audit_runtime::Error>`, or `on_audit_failure = panic | degrade`.
+///
+/// | option | what it says |
+/// |---|---|
+/// | `node = "…"` | the node's name; the function's path where it is absent |
+/// | `kind = …` | source, transform, gate, action, call, sink, or a word of your own |
+/// | `run = expr` | the run it belongs to: a run, its handle or its id |
+/// | `token = expr` | the token that visits the node |
+/// | `attempt = expr` | ordinal of this attempt, from 0 |
+/// | `digest(a, b.c, id as text)` | a digest of these arguments; `digest(all)` of all of them |
+/// | `digest_output` | a digest of the returned value |
+/// | `record(key = expr, …)` | plain values, texts scrubbed |
+/// | `err = display \| type` | keep the error's scrubbed text (the default), or the name of its type |
+/// | `effect = none \| external` | external: on the device before the body, and before the caller hears of its end |
+/// | `durable = process \| disk \| replicated` | the least durability of its records |
+/// | `on_audit_failure = refuse \| panic \| degrade` | what the caller gets when the audit itself fails |
+/// | `expects(ACTION within 5s)` | each call declares these actions of a contract |
+/// | `acknowledges(ACTION)` | each call acknowledges these actions by how it ends |
+/// | `crate = path` | where the runtime is, under another name |
+/// | `skip` | leaves the function out of an annotated block |
+///
+/// `docs/attribute.md` has each of them in full.
 #[proc_macro_attribute]
 pub fn audited(options: TokenStream, item: TokenStream) -> TokenStream {
     block::audited(options.into(), item.into()).into()

@@ -49,7 +49,7 @@ codes! {
     // 01: opening a trail
     NotATrail = "AUD0101" Configuration "the directory is not empty and holds no trail" next "name an empty or new directory, or the directory of an existing trail",
     NewerFormat = "AUD0102" Configuration "the trail was written by a newer format" next "open it with the version that wrote it, or a later one",
-    CannotOpen = "AUD0103" Configuration "the trail's directory cannot be read or created" next "check the path and its permissions",
+    CannotOpen = "AUD0103" Configuration "the trail's directory cannot be read or created" next "check the path and its permissions; a trail belongs to the user that writes it (modes 0700 and 0600)",
     NoLocks = "AUD0104" Configuration "the file system does not keep exclusive locks" next "put the trail on a local file system",
     OptionsDiffer = "AUD0105" Configuration "the trail is open in this process with other options" next "open it once and share the recorder",
     NotDurable = "AUD0106" Configuration "memory-only storage in the production profile" next "give the recorder a directory, or choose Profile::Development",
@@ -66,7 +66,7 @@ codes! {
     TimedOut = "AUD0204" Refused "the storage did not answer within the acknowledgement time-out" next "check the storage; reopen the trail",
     QueueFull = "AUD0205" Capacity "the recorder's queue is at its limit" next "slow down or raise Builder::max_pending",
     RecordTooLarge = "AUD0206" Capacity "the record is larger than 1 MiB" next "record fewer values",
-    Closed = "AUD0207" Refused "the recorder is closed" next "open the trail again",
+    Closed = "AUD0207" Refused "the recorder is closed" next "open the trail again; keep what install() returned, or the layer's guard, as long as the program runs: dropping it closes",
     Forked = "AUD0208" Refused "this process is a fork of the one that opened the recorder" next "open the trail in the child",
     InDoubt = "AUD0210" InDoubt "the effect may have happened, but its terminal could not be recorded" next "reopen the trail and read the entry back before repeating it",
     Spooled = "AUD0211" InDoubt "the terminal went to the second sink, not to the journal" next "reopen the trail; recovery places it",
@@ -77,6 +77,7 @@ codes! {
     BadIndex = "AUD0303" Integrity "the index does not fit the journal" next "run `audited index rebuild`",
     IndexSchema = "AUD0304" Configuration "the index has another schema version" next "run `audited index rebuild`",
     IndexBusy = "AUD0305" Capacity "another process is using the index" next "ask again when it has ended; only the index waits, never the trail",
+    NoScratch = "AUD0306" Capacity "no private index could be made to answer from" next "name a directory that can be written with TMPDIR, or free space there",
 
     // 04: lifecycle
     IllegalTransition = "AUD0401" Refused "this status cannot follow the one that stands" next "close each entry once, with a status that the table of transitions allows",
@@ -91,9 +92,9 @@ codes! {
     ArgumentsGone = "AUD0504" Refused "the future was made before its recorder was there, and its arguments cannot be read any more" next "make the future inside of the scope that polls it, or install the recorder first",
 
     // 06: asking
-    UnknownId = "AUD0601" Configuration "nothing in the trail has this id" next "list ids with `audited runs` or `audited show`",
+    UnknownId = "AUD0601" Configuration "what was asked for is not in the trail under this id" next "list ids with `audited runs`, and with `audited show` those of a run's entries",
     AmbiguousId = "AUD0602" Configuration "the prefix names more than one stream" next "give more characters of the id",
-    BadId = "AUD0603" Configuration "this is no id" next "ids look like 7k3q9d-1041",
+    BadId = "AUD0603" Configuration "this is no id" next "ids look like 7k3q9d-1041; `audited runs` lists those of runs",
     AmbiguousRow = "AUD0604" Configuration "the row came to more than one end" next "explain one of its tokens",
 
     // 07: the landscape

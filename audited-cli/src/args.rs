@@ -10,19 +10,21 @@ const DEFAULT_TRAIL: &str = "audit-trail";
 
 const EXAMPLES: &str = "\
 Examples:
-  audited runs                          list the runs of ./audit-trail
-  audited --trail target/trails/flights show 7k3q9d-2
-  audited explain 7k3q9d-1041           the story of one entry
+  audited runs                    list the runs of ./audit-trail
+  audited show                    the latest run: what ran, what failed
+  audited --trail DIR runs        the same of another trail
+  audited explain 7k3q9d-1041     the story of one entry
   audited sweep && echo nothing is missing
   audited verify --json | jq .findings
 
-Exit codes: 0 fine, 1 a problem was found, 2 wrong usage, 3 the trail cannot be opened,
-4 the trail contradicts itself (4 beats 3 beats 1).";
+Exit codes: 0 fine, 1 a problem was found, 2 wrong usage, 3 the trail cannot be
+opened, 4 the trail contradicts itself (4 beats 3 beats 1).";
 
 /// Ask an audit trail: what happened, what is missing, can it be proved.
 ///
 /// Reads the trail that a program wrote with the `audit-runtime` crate. Nothing in it is changed, except by `index
-/// rebuild`, which makes the index anew, and by `purge`, `hold add` and `hold remove`, which say so by records of their own.
+/// rebuild`, which makes the index anew, and by `recover`, `purge`, `hold add` and `hold remove`, which say so by records
+/// of their own.
 #[derive(Debug, Parser)]
 #[command(name = "audited", version, after_help = EXAMPLES, propagate_version = true)]
 pub(crate) struct Cli {
@@ -56,8 +58,8 @@ pub(crate) enum Command {
     ///
     /// Example: audited show 7k3q9d-2 --limit 100
     Show {
-        /// The run's id
-        run: String,
+        /// The run's id, as `audited runs` prints it [default: the latest run]
+        run: Option<String>,
         /// How many entries to draw
         #[arg(long, default_value_t = 40, value_name = "N")]
         limit: u32,
@@ -129,6 +131,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECS")]
         running_timeout: Option<u64>,
     },
+    /// Settle what dead processes left, as the next start of the program would; writes to the trail
+    ///
+    /// Open entries and runs of processes that are gone end as ABANDONED, outcome unknown, and the ends of their streams are
+    /// attested. What living processes have open is left alone.
+    ///
+    /// Example: audited recover
+    Recover,
     /// Remove payloads of runs that ended long ago; writes to the trail unless --dry-run
     ///
     /// Payloads that a younger run names too stay, and so do those of a held run. Digests stay always, and the purge is a
@@ -280,6 +289,7 @@ impl Command {
             Command::Stats { .. } => "stats",
             Command::Metrics => "metrics",
             Command::Doctor { .. } => "doctor",
+            Command::Recover => "recover",
             Command::Purge { .. } => "purge",
             Command::Hold { command: HoldCommand::Add { .. } } => "hold add",
             Command::Hold { command: HoldCommand::Remove { .. } } => "hold remove",
@@ -293,9 +303,13 @@ impl Command {
 }
 
 fn kind(name: &str) -> Result<audit_runtime::model::Kind, String> {
-    audit_runtime::model::Kind::from_name(&name.to_ascii_uppercase()).ok_or_else(|| {
-        let names: Vec<&str> = audit_runtime::model::Kind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("event types are {}", names.join(", "))
+    let name = name.to_ascii_uppercase();
+    audit_runtime::model::Kind::from_name(&name).ok_or_else(|| {
+        let all = || audit_runtime::model::Kind::ALL.iter().map(|kind| kind.name());
+        match crate::near::names_near(&name, all()).as_slice() {
+            [] => format!("event types are {}", all().collect::<Vec<_>>().join(", ")),
+            near => format!("did you mean {}?", near.join(" or ")),
+        }
     })
 }
 

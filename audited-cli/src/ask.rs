@@ -11,11 +11,12 @@ use audit_runtime::journal::Layout;
 use audit_runtime::model::Kind;
 use audit_runtime::retention::{self, Purge};
 use audit_runtime::trail::{self, Json, Tail, Trail};
-use audit_runtime::{Builder, Error, Recorder, RunId};
+use audit_runtime::{Builder, Code, Error, Recorder, RunId};
 
 use crate::answer::{Answer, exit, exit_of, failure_json};
 use crate::args::{Cli, Command, HoldCommand, IndexCommand};
 use crate::covered::{self, Mistakes};
+use crate::near::trails_near;
 use crate::out::Out;
 use crate::print;
 use crate::progress::Progress;
@@ -41,10 +42,6 @@ pub(crate) fn run(cli: &Cli) -> u8 {
     match done {
         Ok(code) => code,
         Err(Stopped::Quietly) => exit::FINE,
-        Err(Stopped::Unreadable(error)) => {
-            drop(writeln!(io::stderr(), "audited: the sources cannot be read: {error}"));
-            exit::CANNOT_OPEN
-        }
         Err(Stopped::Untested(mistakes)) => {
             if cli.json {
                 drop(out.raw(&mistakes.json(name, &shown).to_string()));
@@ -63,6 +60,11 @@ pub(crate) fn run(cli: &Cli) -> u8 {
                 // Errors name no path; whoever typed it may be told which one was taken.
                 drop(writeln!(io::stderr(), "audited: the trail is {shown}"));
             }
+            if matches!(error.code(), Code::NotFound | Code::NotATrail) {
+                for near in trails_near(&path) {
+                    drop(writeln!(io::stderr(), "audited: there is a trail at {}", near.display()));
+                }
+            }
             code
         }
     }
@@ -73,16 +75,8 @@ pub(crate) enum Stopped {
     /// Whoever read our output went away.
     Quietly,
     Error(Error),
-    /// Sources or a lock file that cannot be read.
-    Unreadable(io::Error),
-    /// There is no coverage to speak of, or the gate file is no gate.
+    /// Sources or a lock file that cannot be read; no coverage to speak of; a gate file that is no gate.
     Untested(Mistakes),
-}
-
-impl From<io::Error> for Stopped {
-    fn from(error: io::Error) -> Stopped {
-        Stopped::Unreadable(error)
-    }
 }
 
 impl From<Error> for Stopped {
@@ -101,13 +95,17 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
         Command::Runs => print::runs(&open(path)?)?,
         Command::Show { run, limit } => {
             let trail = open(path)?;
-            let story = trail.show(trail.resolve(run)?, *limit)?;
+            let run = match run {
+                Some(run) => trail.resolve_run(run)?,
+                None => trail.latest_run()?,
+            };
+            let story = trail.show(run, *limit)?;
             print::show(&trail, &story)
         }
         Command::Explain { id } => print::explain(&open(path)?.explain(id)?),
         Command::Sweep { run, pending, running_timeout } => {
             let trail = timed(open(path)?, *running_timeout);
-            let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
+            let run = run.as_deref().map(|run| trail.resolve_run(run)).transpose()?;
             let mut sweep = trail.sweep(run)?;
             let (now, limit) = (SystemClock::new().wall_ns(), Duration::from_secs(*pending));
             sweep.findings.extend(governance::sweep_actions(path, run.map(RunId), now, limit)?);
@@ -115,16 +113,17 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
         }
         Command::Stats { run } => {
             let trail = open(path)?;
-            let run = run.as_deref().map(|run| trail.resolve(run)).transpose()?;
+            let run = run.as_deref().map(|run| trail.resolve_run(run)).transpose()?;
             print::stats(&trail, &trail.stats(run)?, &trail.governance(run)?)
         }
         Command::Reconcile { run } => {
             let trail = open(path)?;
-            let run = RunId(trail.resolve(run)?);
+            let run = RunId(trail.resolve_run(run)?);
             print::reconcile(&trail, &governance::reconcile_run(path, run)?)
         }
         Command::Metrics => print::metrics(&governance::metrics_of(path, SystemClock::new().wall_ns())?),
         Command::Doctor { running_timeout } => print::doctor(&timed(open(path)?, *running_timeout).doctor()?),
+        Command::Recover => print::recovered(&writing(path, |recorder| Ok(recorder.recovered()))?),
         Command::Purge { older_than, dry_run: true, .. } => {
             print::purge(&retention::preview(&open(path)?, SystemClock::new().wall_ns(), *older_than)?)
         }
@@ -134,7 +133,7 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
             print::purge(&writing(path, |recorder| recorder.purge(&purge))?)
         }
         Command::Hold { command: HoldCommand::Add { run, why } } => {
-            let run = RunId(open(path)?.resolve(run)?);
+            let run = RunId(open(path)?.resolve_run(run)?);
             print::held(writing(path, |recorder| recorder.hold(run, &why.authority, &why.reason))?)
         }
         Command::Hold { command: HoldCommand::Remove { hold, why } } => {
@@ -145,7 +144,11 @@ fn ask(command: &Command, path: &Path) -> Result<Answer, Stopped> {
         Command::Surface { paths, check } => {
             let here = [PathBuf::from(".")];
             let paths = if paths.is_empty() { &here[..] } else { paths };
-            print::surface(&Surface::read(paths).map_err(Stopped::Unreadable)?, check.as_deref())?
+            let unread = |next: &'static str| move |error: io::Error| Mistakes::read(&error, next);
+            let sources = "name files or directories of Rust sources";
+            let lock = "write the lock file first: `audited surface … > FILE`";
+            let surface = Surface::read(paths).map_err(unread(sources))?;
+            print::surface(&surface, check.as_deref()).map_err(unread(lock))?
         }
         Command::Coverage(asked) => covered::coverage(asked)?,
         Command::Verify => {

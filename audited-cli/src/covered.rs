@@ -30,6 +30,11 @@ impl Mistakes {
         Stopped::Untested(Mistakes { rule: "UNREADABLE", texts: vec![error.to_string()], code: exit::CANNOT_OPEN })
     }
 
+    /// The same, with what to do next.
+    pub(crate) fn read(error: &io::Error, next: &str) -> Stopped {
+        Mistakes::of(&io::Error::new(error.kind(), format!("cannot read {error}; next: {next}")))
+    }
+
     fn at(file: &Path) -> impl Fn(io::Error) -> Stopped + '_ {
         move |error| Mistakes::of(&io::Error::new(error.kind(), format!("{}: {error}", file.display())))
     }

@@ -6,6 +6,7 @@
 //! | `args` | what can be typed |
 //! | `ask` | each command's question to the runtime |
 //! | `covered` | the question that asks test runs instead |
+//! | `near` | what was meant, perhaps |
 //! | `answer` | items, findings and the exit code |
 //! | `out` | stdout: colour, width, broken pipes |
 //! | `progress` | a line on stderr for work over a second |
@@ -20,6 +21,7 @@ mod args;
 mod ask;
 mod coverage;
 mod covered;
+mod near;
 mod out;
 mod print;
 mod progress;

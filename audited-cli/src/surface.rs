@@ -96,7 +96,7 @@ impl Surface {
         let mut surface = Surface::default();
         for file in files {
             let name = file.strip_prefix(".").unwrap_or(&file).display().to_string();
-            match syn::parse_file(&fs::read_to_string(&file)?) {
+            match syn::parse_file(&fs::read_to_string(&file).map_err(of(&file))?) {
                 Ok(parsed) => Reader { file: name, surface: &mut surface, scope: Scope::default() }.visit_file(&parsed),
                 Err(error) => surface.unread.push((name, error.to_string())),
             }
@@ -164,13 +164,18 @@ fn actions(options: &str, option: &str) -> Vec<String> {
     named
 }
 
+/// An error that says of which file it is.
+pub fn of(file: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+}
+
 fn gather(path: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
     }
-    for entry in fs::read_dir(path)? {
-        let path = entry?.path();
+    for entry in fs::read_dir(path).map_err(of(path))? {
+        let path = entry.map_err(of(path))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if path.is_dir() {
             if !name.starts_with('.') && name != "target" {

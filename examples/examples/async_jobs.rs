@@ -11,7 +11,7 @@
 //! ```
 //!
 //! ```text
-//! cargo run --release --example async_jobs
+//! cargo run --release --example async_jobs -- [--trail DIR]
 //! ```
 
 #![forbid(unsafe_code)]
@@ -179,7 +179,7 @@ pub(crate) async fn settle_day() -> Result<Day, Fault> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let trail = std::env::args().nth(1).unwrap_or_else(|| "target/trails/async_jobs".to_owned());
+    let trail = trail_asked()?;
     // The one line for a program that already uses `tracing`; the guard closes the stream at the end.
     let layer = AuditLayer::open(&trail)?;
     let (recorder, guard) = (layer.recorder().clone(), layer.guard());
@@ -199,6 +199,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     look_further(Path::new(&trail), &id.to_string());
     guard.close()?;
     Ok(())
+}
+
+fn trail_asked() -> Result<String, &'static str> {
+    let mut words = std::env::args().skip(1);
+    match (words.next().as_deref(), words.next()) {
+        (None, _) => Ok("target/trails/async_jobs".to_owned()),
+        (Some("--trail"), Some(dir)) => Ok(dir),
+        _ => Err("there is one option: --trail DIR"),
+    }
 }
 
 fn look_further(trail: &Path, run: &str) {

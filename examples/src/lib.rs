@@ -11,3 +11,14 @@ use std::path::{Path, PathBuf};
 pub fn data() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data")
 }
+
+/// The code that the pages show is compiled as it stands there.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/adoption.md")]
+    struct Adoption;
+    #[doc = include_str!("../../docs/tracing.md")]
+    struct Tracing;
+}

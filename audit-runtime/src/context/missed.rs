@@ -105,6 +105,12 @@ pub(crate) fn admit(site: &'static Site) -> Result<(), Error> {
     Ok(())
 }
 
+/// Entries that ran without a recorder since the process began, told of or not.
+pub(crate) fn uninstalled_so_far() -> u64 {
+    let counts = COUNTS.lock();
+    counts.iter().fold(0, |sum, counted| sum.wrapping_add(counted.count.load(Ordering::Relaxed)))
+}
+
 /// Entries that ran without a recorder since the last call, and the names of their nodes.
 pub(crate) fn take_uninstalled() -> (u64, Vec<String>) {
     let (mut total, untold) = std::mem::take(&mut *UNTOLD.lock());

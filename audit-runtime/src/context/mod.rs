@@ -3,7 +3,7 @@
 
 mod missed;
 
-pub(crate) use missed::{admit, count, passes, still_untold, take_uninstalled};
+pub(crate) use missed::{admit, count, passes, still_untold, take_uninstalled, uninstalled_so_far};
 
 use std::cell::RefCell;
 use std::future::Future;

@@ -4,13 +4,13 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::project::{self, Projection};
-use super::store::{Failure, Store};
+use super::store::{self, Failure, Store};
 use crate::error::{Code, Error};
 use crate::journal::Layout;
 
@@ -76,7 +76,14 @@ impl Index {
     }
 
     fn private(layout: &Layout, copy: bool, seen: &mut dyn FnMut(u64)) -> Result<Index, Failure> {
-        let dir = PrivateDir::new().map_err(|e| Error::io(Code::StorageFailed, "making a private index", e))?;
+        let dir = PrivateDir::new().map_err(|cause| no_scratch(cause.to_string()))?;
+        Self::private_in(dir, layout, copy, seen).map_err(|failure| match failure {
+            Failure::Sql(cause) if store::lacks_room(&cause) => no_scratch(store::why(&cause)).into(),
+            other => other,
+        })
+    }
+
+    fn private_in(dir: PrivateDir, layout: &Layout, copy: bool, seen: &mut dyn FnMut(u64)) -> Result<Index, Failure> {
         let path = dir.path.join("index.sqlite");
         let copied = copy && copy_consistently(&layout.index(), &path);
         let mut work = Projection::new(Store::scratch(&path)?);
@@ -97,6 +104,11 @@ impl Index {
     pub fn lag(&self) -> u64 {
         self.lag
     }
+}
+
+/// The trail is sound and can be read; what is missing is a place of our own to work in.
+fn no_scratch(cause: String) -> Error {
+    Error::new(Code::NoScratch, "making a private index in the directory for temporary files").detail(cause)
 }
 
 /// A share of the index's lock, so that nobody starts to project while we read; `None` when somebody projects, when a
@@ -137,14 +149,21 @@ fn copy_consistently(from: &Path, to: &Path) -> bool {
         (is_wal || !is_filled(&side(from, "-journal"))).then_some((versions, counter, wal))
     };
     let Some(before) = heads() else { return false };
-    let copied = fs::copy(from, to).is_ok()
-        && (before.2.is_empty() || fs::copy(side(from, "-wal"), side(to, "-wal")).is_ok())
+    let copied = copy(from, to).is_ok()
+        && (before.2.is_empty() || copy(&side(from, "-wal"), &side(to, "-wal")).is_ok())
         && heads().is_some_and(|after| after == before);
     if !copied {
         drop(fs::remove_file(to));
         drop(fs::remove_file(side(to, "-wal")));
     }
     copied
+}
+
+/// Copies what a file holds and not its permissions: what may only be read in the trail is written here.
+fn copy(from: &Path, to: &Path) -> io::Result<u64> {
+    let mut source = fs::File::open(from)?;
+    let mut target = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut source, &mut target)
 }
 
 fn head(path: &Path, len: u64) -> Option<Vec<u8>> {
@@ -173,5 +192,29 @@ impl Drop for PrivateDir {
     fn drop(&mut self) {
         // Best effort: what stays behind is a copy in the directory for temporary files.
         drop(fs::remove_dir_all(&self.path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// An auditor's copy may only be read; what is made of its index has to be written.
+    #[test]
+    fn a_copy_of_an_index_that_may_only_be_read_can_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        for file in [from.clone(), side(&from, "-wal")] {
+            let mut header = [0u8; 100];
+            header[18..20].copy_from_slice(&[2, 2]);
+            fs::write(&file, header).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+        }
+        assert!(copy_consistently(&from, &to));
+        for file in [to.clone(), side(&to, "-wal")] {
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        }
+        assert_eq!(fs::read(&to).unwrap(), fs::read(&from).unwrap());
     }
 }

@@ -106,7 +106,7 @@ impl Projector {
 /// `AUD0305` while another process projects; what SQLite or the journal's files say.
 pub fn rebuild(layout: &Layout, seen: &mut dyn FnMut(u64)) -> Result<u64, Error> {
     const WHAT: &str = "rebuilding the index";
-    let lock = Lock::take(&layout.index_lock()).map_err(|e| Error::io(Code::StorageFailed, WHAT, e))?;
+    let lock = Lock::take(&layout.index_lock()).map_err(|e| Error::io(Code::CannotOpen, WHAT, e))?;
     let Some(_lock) = lock else { return Err(Error::new(Code::IndexBusy, WHAT)) };
     let aside = layout.index().with_extension("sqlite.new");
     let made = remove(&aside).map_err(|e| io_failure(WHAT, e)).and_then(|()| make(layout, &aside, seen));

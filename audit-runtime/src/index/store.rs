@@ -75,23 +75,39 @@ impl Failure {
     }
 }
 
+/// Whether the device or the permissions stand in the way, and not what the file holds.
+pub(super) fn lacks_room(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::SystemIoFailure
+        )
+    )
+}
+
 /// An error of SQLite in our words: its class only, because messages can hold statements, values and paths.
 pub(crate) fn failed(attempted: &str, error: &rusqlite::Error) -> Error {
     let code = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Code::StorageFull,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::IndexBusy,
-        Some(
-            ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure,
-        ) => Code::StorageFailed,
+        _ if lacks_room(error) => Code::StorageFailed,
         _ => Code::BadIndex,
     };
-    let why = match error {
+    Error::new(code, attempted).detail(why(error))
+}
+
+/// What SQLite answered.
+pub(super) fn why(error: &rusqlite::Error) -> String {
+    match error {
         rusqlite::Error::SqliteFailure(cause, _) => format!("SQLite answered {}", cause.extended_code),
         rusqlite::Error::InvalidColumnType(_, name, _) => format!("column {name} holds a value of another type"),
         rusqlite::Error::QueryReturnedNoRows => "a row is missing".to_owned(),
         _ => "SQLite could not run a statement".to_owned(),
-    };
-    Error::new(code, attempted).detail(why)
+    }
 }
 
 /// An open index file.
@@ -116,7 +132,7 @@ impl Store {
 
     /// A projection of our own that nobody else sees and that need not survive us.
     pub(super) fn scratch(path: &Path) -> Result<Store, Failure> {
-        touch_private(path).map_err(|e| Error::io(Code::StorageFailed, "making a private index", e))?;
+        touch_private(path).map_err(|e| Error::new(Code::NoScratch, "making a private index").detail(e.to_string()))?;
         let conn =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;

@@ -31,6 +31,8 @@ pub struct Run {
     ended: bool,
     seat: Option<Lock>,
     on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
+    /// Counts entries of the process that found no recorder, and what the count was when the run began.
+    unrecorded: Option<(fn() -> u64, u64)>,
 }
 
 impl fmt::Debug for Run {
@@ -86,6 +88,8 @@ pub struct RunSummary {
     pub nodes: Vec<SiteCounts>,
     /// From start to end, monotonic.
     pub duration: Duration,
+    /// Audited calls anywhere in this process that found no recorder while the run was under way, and so left no record.
+    pub unrecorded: u64,
 }
 
 impl RunSummary {
@@ -107,6 +111,10 @@ impl fmt::Display for RunSummary {
         for (name, counts) in rows {
             let (failed, open) = (counts.failed(), counts.open());
             writeln!(f, "  {name:width$}  {:>9} {:>9} {failed:>9} {open:>6}", counts.opened, counts.completed)?;
+        }
+        if self.unrecorded > 0 {
+            writeln!(f, "  audited calls that found no recorder and left no record: {}", self.unrecorded)?;
+            writeln!(f, "  next: keep what `recorder.install()?` gives before the first of them")?;
         }
         Ok(())
     }
@@ -173,7 +181,7 @@ impl Run {
     pub(super) fn new(recorder: &Recorder, id: RunId, name: &str, attempt: u32, seat: Option<Lock>) -> Run {
         let (recorder, name) = (recorder.clone(), name.to_owned());
         let started_ns = recorder.clock().mono_ns();
-        Run { recorder, id, name, attempt, started_ns, ended: false, seat, on_end: None }
+        Run { recorder, id, name, attempt, started_ns, ended: false, seat, on_end: None, unrecorded: None }
     }
 
     /// The run's id.
@@ -191,6 +199,11 @@ impl Run {
     /// Calls `then` once the run has ended, however it ends.
     pub(crate) fn on_end(&mut self, then: impl FnOnce() + Send + Sync + 'static) {
         self.on_end = Some(Box::new(then));
+    }
+
+    /// Says how many entries of the process have found no recorder so far.
+    pub(crate) fn count_unrecorded(&mut self, so_far: fn() -> u64) {
+        self.unrecorded = Some((so_far, so_far()));
     }
 
     /// What the run has come to so far.
@@ -211,7 +224,8 @@ impl Run {
     fn summary_as(&self, status: Status, nodes: Vec<SiteCounts>) -> RunSummary {
         let now = self.recorder.clock().mono_ns();
         let duration = Duration::from_nanos(now.saturating_sub(self.started_ns));
-        RunSummary { run: self.id, name: self.name.clone(), status, nodes, duration }
+        let unrecorded = self.unrecorded.map_or(0, |(so_far, before)| so_far().wrapping_sub(before));
+        RunSummary { run: self.id, name: self.name.clone(), status, nodes, duration, unrecorded }
     }
 
     /// Ends the run with the status that what happened in it calls for: EMPTY, COMPLETED, COMPLETED_WITH_FAILURES or

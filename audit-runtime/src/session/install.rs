@@ -94,6 +94,7 @@ impl Recorder {
         let (number, id) = (self.number(), run.id());
         context::run_begun(number, id);
         run.on_end(move || context::run_ended(number, id));
+        run.count_unrecorded(context::uninstalled_so_far);
         Ok(run)
     }
 

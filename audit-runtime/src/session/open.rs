@@ -13,6 +13,7 @@ use crate::model::{BodyWriter, Key};
 use crate::recorder::{Core, GapCount, Parts, Recorder};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
@@ -78,7 +79,7 @@ pub(super) fn open_with(builder: &Builder) -> Result<Recorder, Error> {
 }
 
 fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<GapCount>) -> Result<Recorder, Error> {
-    check_locks(&layout.runs_dir())?;
+    check_locks(&layout.runs_dir()).map_err(not_ours)?;
     let meeting = Meeting::configured(builder.redis_ttl)?.map(Arc::new);
     let clock = builder.the_clock();
     let storage = builder.the_storage();
@@ -109,6 +110,17 @@ fn begin(builder: &Builder, layout: Layout, scratch: Option<PathBuf>, gaps: Arc<
     mirror::start(&recorder, builder);
     outbox::start(&recorder);
     Ok(recorder)
+}
+
+/// Who may not write to the trail cannot try its locks either; that says nothing about the file system.
+fn not_ours(error: Error) -> Error {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.map(io::Error::kind) {
+        Some(kind @ (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)) => {
+            Error::io(Code::CannotOpen, "opening the trail for writing", kind.into())
+        }
+        _ => error,
+    }
 }
 
 /// The body of the stream's first record: who writes it.

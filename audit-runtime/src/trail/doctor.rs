@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use super::absent::{Absence, absence};
 use super::finding::{Finding, Weight};
 use super::open::Trail;
 use super::text;
@@ -172,7 +173,8 @@ impl Trail {
         checkup.fact("streams_unsettled", unsettled.len() as u64);
         checkup.fact("streams_with_torn_tail", torn);
         for stream in unsettled {
-            let message = "its process is gone and nobody has recovered it; the next program that opens the trail does";
+            let message =
+                StreamId::parse(&stream).map_or(Absence::Gone, |stream| absence(&self.layout, stream)).of_stream();
             checkup.find("UNRECOVERED", Weight::Problem, stream, message);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use super::absent::absence;
 use super::entry::{AT, Entry};
 use super::governed::Join;
 use super::open::Trail;
@@ -11,6 +12,7 @@ use super::text;
 use crate::error::{Code, Error};
 use crate::index::json::Json;
 use crate::journal::{Reader, owner};
+use crate::model::id::split;
 use crate::model::trace::TraceId;
 use crate::model::{Id, Key, Kind, Record};
 
@@ -96,7 +98,10 @@ impl Trail {
             Err(error) if matches!(error.code(), Code::BadId | Code::UnknownId) => {
                 let sought = [Join::Session, Join::Tenant];
                 let story = sought.into_iter().find_map(|join| self.explain_joined(join, typed).ok());
-                return story.ok_or(error);
+                return story.ok_or_else(|| match split(typed) {
+                    None => error.detail("nor the name of a session or a tenant"),
+                    Some(_) => error,
+                });
             }
             Err(error) => return Err(error),
         };
@@ -259,9 +264,7 @@ impl Trail {
                 details.reason.as_deref().map_or_else(String::new, |reason| format!(" ({reason})"))
             ),
             _ if owner::is_alive(&self.layout, id.stream) => "It is still open: its process lives.".to_owned(),
-            _ => "It is open and its process is gone: outcome unknown. The next program that opens this trail records it \
-                  as ABANDONED."
-                .to_owned(),
+            _ => format!("Outcome unknown: {}.", absence(&self.layout, id.stream).of_open()),
         }
     }
 
@@ -335,11 +338,7 @@ impl Trail {
         let reason = view.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
         told.push(match (view.status.as_str(), view.lives) {
             ("RUNNING", Some(true)) => "It is under way.".to_owned(),
-            ("RUNNING", _) => {
-                "It has no end and its process is gone: outcome unknown. The next program that opens this \
-                               trail records it as ABANDONED."
-                    .to_owned()
-            }
+            ("RUNNING", _) => format!("Outcome unknown: {}.", self.run_absence(view).of_open()),
             ("ABANDONED", _) => {
                 let when = text::time(view.ended_at.unwrap_or_default());
                 format!("Its process was lost: ABANDONED, outcome unknown, observed {when}{reason}.")
@@ -380,15 +379,15 @@ impl Trail {
     }
 
     fn explain_record(&self, id: Id) -> Result<Story, Error> {
-        let unknown = || Error::new(Code::UnknownId, format!("looking up {}", self.short(id)));
+        let unknown = |why: &str| Error::new(Code::UnknownId, format!("looking up {}", self.short(id))).detail(why);
         let record = match self.record_at(id)? {
             Some(Ok(record)) if id.ord == 0 => record,
-            Some(Ok(_)) => return Err(unknown()),
+            Some(Ok(_)) => return Err(unknown("its record made nothing of this ordinal")),
             Some(Err(why)) => {
                 let what = format!("reading record {}", self.short(id));
                 return Err(Error::new(Code::Corrupt, what).detail(why.to_string()));
             }
-            None => return Err(unknown()),
+            None => return Err(unknown("its stream is here, and has no record of this number")),
         };
         let kind = record.header.kind.name();
         let when = text::time(record.header.wall_ns);

@@ -11,6 +11,7 @@
 //! | `payloads` | which payloads records name, what became of the bytes, what a run can be replayed from |
 //! | `rules`, `sweep` | the rules S1 to S17, and everything that is open and should not be |
 //! | `overdue` | runs that take longer than they may |
+//! | `absent` | processes that have no hold on their streams: gone, or only not here |
 //! | `levels` | a few numbers of the whole trail |
 //! | `stats` | latencies, the slowest, what never ended |
 //! | `actions` | what became of decisions and actions |
@@ -24,6 +25,7 @@
 //! | `lean` | the load check without an allocation |
 //! | `text` | times and durations for people |
 
+mod absent;
 mod actions;
 mod doctor;
 mod entry;

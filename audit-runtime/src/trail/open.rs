@@ -107,7 +107,10 @@ impl Trail {
             self.streams.iter().copied().filter(|stream| stream.text().starts_with(&prefix)).collect();
         match matches.as_slice() {
             [stream] => Ok(Id { stream: *stream, seq, ord }),
-            [] => Err(Error::new(Code::UnknownId, what())),
+            [] => {
+                let why = format!("no stream of this trail begins with {prefix}: another trail's id, or a slip");
+                Err(Error::new(Code::UnknownId, what()).detail(why))
+            }
             several => {
                 let ids: Vec<String> = several.iter().map(|s| Id { stream: *s, seq, ord }.text(self.chars)).collect();
                 Err(Error::new(Code::AmbiguousId, what()).detail(ids.join(", ")))

@@ -96,3 +96,25 @@ pub(super) fn rules() -> Vec<Rule> {
              WHERE o.run_id = c.run_id AND o.operation_id = c.operation_id)))", key_of("c.state_id"))),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules of which a page does not say what they say.
+    fn untold(page: &str) -> Vec<&'static str> {
+        let told = |rule: &Rule| {
+            let row = format!("| `{}` |", rule.id);
+            page.lines().any(|line| line.starts_with(&row) && line.contains(rule.says))
+        };
+        rules().iter().filter(|rule| !told(rule)).map(|rule| rule.id).collect()
+    }
+
+    #[test]
+    fn every_rule_of_the_sweep_is_described() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md");
+        let page = std::fs::read_to_string(path).expect("docs/cli.md can be read");
+        assert_eq!(untold(&page), Vec::<&str>::new(), "docs/cli.md");
+        assert_eq!(untold(&page.replace("| `S13` |", "")), ["S13"]);
+    }
+}

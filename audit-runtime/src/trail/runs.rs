@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Params, Row};
 
+use super::absent::{Absence, absence};
 use super::entry::{Direction, Entry, in_order};
 use super::open::Trail;
 use super::payloads::ReplayGrade;
@@ -22,7 +23,7 @@ pub struct RunView {
     pub name: Option<String>,
     /// As its records state it.
     pub status: String,
-    /// For a run that has not ended: whether a process still works on it.
+    /// For a run that has not ended: whether a process still works on it; `None` in a copy of a trail whose process lives.
     pub lives: Option<bool>,
     /// Wall time of its start, ns.
     pub started_at: Option<i64>,
@@ -144,9 +145,10 @@ impl RunView {
     /// The status for people: a run whose process is gone and that nobody has recovered is said to be so.
     #[must_use]
     pub fn standing(&self) -> String {
-        match self.lives {
-            Some(false) => format!("{}, process gone", self.status),
-            _ => self.status.clone(),
+        match (self.lives, self.status.as_str()) {
+            (Some(false), status) => format!("{status}, process gone"),
+            (None, "RUNNING") => "RUNNING when copied".to_owned(),
+            (_, status) => status.to_owned(),
         }
     }
 
@@ -230,6 +232,34 @@ impl Trail {
         Ok(runs)
     }
 
+    /// The run that began last.
+    ///
+    /// # Errors
+    /// `AUD0601` in a trail without runs.
+    pub fn latest_run(&self) -> Result<Id, Error> {
+        let latest = self.select_runs("ORDER BY started_at DESC, run_id DESC LIMIT 1", [])?;
+        let id = latest.first().and_then(|run| Id::parse(&run.id));
+        id.ok_or_else(|| {
+            let why = "no run has begun in this trail; `audited stats` tells of entries outside of runs";
+            Error::new(Code::UnknownId, "looking for the latest run").detail(why)
+        })
+    }
+
+    /// The run that a typed id names. Who types a run's name is told which ids the latest runs of this name have.
+    ///
+    /// # Errors
+    /// As [`resolve`](Trail::resolve).
+    pub fn resolve_run(&self, text: &str) -> Result<Id, Error> {
+        let error = match self.resolve(text) {
+            Err(error) if error.code() == Code::BadId => error,
+            other => return other,
+        };
+        let named = "WHERE name = ?1 ORDER BY started_at DESC, run_id DESC LIMIT 5";
+        let ids: Vec<String> =
+            self.select_runs(named, [text.trim()])?.iter().map(|run| self.short_text(&run.id)).collect();
+        Err(if ids.is_empty() { error } else { error.detail(format!("it is the name of {}", ids.join(", "))) })
+    }
+
     /// One run with its nodes, its first `limit` entries and its first failures.
     ///
     /// # Errors
@@ -296,7 +326,19 @@ impl Trail {
     /// One run without its counts.
     pub(super) fn run_view(&self, run: Id) -> Result<RunView, Error> {
         let found = self.select_runs("WHERE run_id = ?1", [format!("{run:#}")])?.into_iter().next();
-        found.ok_or_else(|| Error::new(Code::UnknownId, format!("showing run {}", self.short(run))))
+        found.ok_or_else(|| self.no_run(run))
+    }
+
+    /// Says what stands where somebody looks for a run.
+    fn no_run(&self, id: Id) -> Error {
+        let short = self.short(id);
+        let error = Error::new(Code::UnknownId, format!("looking for run {short}"));
+        match self.record_at(id) {
+            Ok(Some(Ok(record))) => error
+                .detail(format!("a {} record stands there: ask `audited explain {short}`", record.header.kind.name())),
+            Ok(None) => error.detail("its stream is here, and has no record of this number"),
+            Ok(Some(Err(_))) | Err(_) => error,
+        }
     }
 
     /// Counts by node and exit, of one run or of all entries.
@@ -333,9 +375,18 @@ impl Trail {
         let mut runs: Vec<RunView> = self.sql(rows.collect())?;
         for run in runs.iter_mut().filter(|run| run.status == "RUNNING") {
             // A resumed run lives with whoever holds its seat; one that was not, with the process that began it.
-            run.lives = Id::parse(&run.id).map(|id| self.run_lives(id, run.resumes > 0));
+            let lives = Id::parse(&run.id).is_some_and(|id| self.run_lives(id, run.resumes > 0));
+            run.lives = (lives || self.run_absence(run) != Absence::Elsewhere).then_some(lives);
         }
         Ok(runs)
+    }
+
+    /// Where the process that began the run is, when it does not hold it. Who has resumed it is known by the seat alone.
+    pub(super) fn run_absence(&self, run: &RunView) -> Absence {
+        match Id::parse(&run.id).filter(|_| run.resumes == 0) {
+            Some(id) => absence(&self.layout, id.stream),
+            None => Absence::Gone,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The sweep: every rule over every run, and everything that is open and should not be. Run-scoped throughout: one run's
 //! fault never shows up in another's answer.
 
+use super::absent::absence;
 use super::entry::{Direction, in_order};
 use super::finding::{Finding, Weight};
 use super::invariants::{Known, invariants};
@@ -76,7 +77,7 @@ impl Trail {
         self.apply(Some(&run.id), rules, applies, sweep)?;
         sweep.findings.extend(self.overdue(run));
         if run.lives == Some(false) {
-            let message = "the run's process is gone; the next program that opens the trail ends it as ABANDONED";
+            let message = self.run_absence(run).of_open();
             sweep.findings.push(Finding::new("UNRECOVERED", Weight::Problem, run.id.as_str(), message));
         }
         Ok(())
@@ -146,10 +147,7 @@ impl Trail {
         Ok(match (ended, owner::is_alive(&self.layout, stream)) {
             (true, _) => Some(("S9", "work still open in a stream that has ended")),
             (false, true) => None,
-            (false, false) => Some((
-                "UNRECOVERED",
-                "open, and its process is gone; the next program that opens the trail ends it as ABANDONED",
-            )),
+            (false, false) => Some(("UNRECOVERED", absence(&self.layout, stream).of_open())),
         })
     }
 

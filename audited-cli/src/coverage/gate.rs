@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::book::Book;
 use super::column::Measure;
+use crate::near::names_near;
 
 /// The file, understood.
 #[derive(Debug, Default)]
@@ -87,7 +88,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, at: usize, what: &str, name: &str, known: &[&str]) {
-        let cure = match near(name, known.iter().copied()).as_slice() {
+        let cure = match names_near(name, known.iter().copied()).as_slice() {
             [] => format!("there are {}", known.join(", ")),
             near => format!("did you mean {}?", near.join(" or ")),
         };
@@ -124,7 +125,7 @@ impl Reader<'_> {
         let pattern = self.text(value, what)?;
         let names: Vec<&str> = self.book.rows.iter().filter(|row| row.is_site()).map(|row| row.site.as_str()).collect();
         if !names.iter().any(|name| fits(&pattern, name)) {
-            let near = near(pattern.trim_end_matches("::**"), names.iter().copied());
+            let near = names_near(pattern.trim_end_matches("::**"), names.iter().copied());
             let near = if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) };
             self.say(value.span().start, format!("no audited site of these runs is called `{pattern}`{near}"));
         }
@@ -240,16 +241,6 @@ pub(crate) fn is_day(text: &str) -> bool {
         _ => 0,
     };
     (1..=last).contains(&day)
-}
-
-/// The names that are nearest to a mistyped one, at most three.
-fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let last = |path: &str| path.rsplit("::").next().unwrap_or(path).to_owned();
-    let far = |known: &str| strsim::levenshtein(&last(name), &last(known)).min(strsim::levenshtein(name, known));
-    let mut ranked: Vec<(usize, &str)> = known.map(|known| (far(known), known)).collect();
-    ranked.sort_unstable();
-    ranked.dedup();
-    ranked.into_iter().filter(|(far, _)| *far <= name.len().max(4) / 2).take(3).map(|(_, known)| known).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::line::Line;
 
+/// What to do where there is nothing to read.
+const CURE: &str =
+    "next: run the tests, `cargo test` with `audit-testkit` and its feature `lab`, or name where they left it";
+
 /// A process, from its `build` line on.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -44,14 +48,14 @@ impl Left {
     pub(crate) fn read(places: &[PathBuf]) -> io::Result<Left> {
         let mut files = Vec::new();
         for place in places {
-            gather(place, &mut files).map_err(|error| said(place, &error))?;
+            gather(place, &mut files).map_err(|error| said(place, &format!("{error}; {CURE}"), error.kind()))?;
         }
         files.sort();
         files.dedup();
         let mut left = Left::default();
         let mut builds: BTreeMap<(String, u64), Vec<Process>> = BTreeMap::new();
         for file in &files {
-            let bytes = fs::read(file).map_err(|error| said(file, &error))?;
+            let bytes = fs::read(file).map_err(|error| said(file, &error.to_string(), error.kind()))?;
             left.files += usize::from(!bytes.is_empty());
             left.take(&file.display().to_string(), &String::from_utf8_lossy(&bytes), &mut builds);
         }
@@ -114,16 +118,15 @@ impl Left {
         let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
         let first =
             self.corrupt.first().map_or_else(String::new, |(at, why)| format!("; the first bad line is {at}: {why}"));
-        let cure = "run the tests first: `cargo test` with `audit-testkit` and its feature `lab`";
         io::Error::new(
             io::ErrorKind::NotFound,
-            format!("no test run has left a readable line in {}{first}; {cure}", places.join(", ")),
+            format!("no test run has left a readable line in {}{first}; {CURE}", places.join(", ")),
         )
     }
 }
 
-fn said(place: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", place.display()))
+fn said(place: &Path, why: &str, kind: io::ErrorKind) -> io::Error {
+    io::Error::new(kind, format!("{}: {why}", place.display()))
 }
 
 fn gather(place: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -7,7 +7,7 @@ use audit_runtime::trail::{
 
 use std::collections::BTreeMap;
 
-use super::{findings, grouped, short};
+use super::{counted, findings, grouped, short};
 use crate::answer::Answer;
 use crate::out::{Page, Tone, fit, fit_end, tone_of};
 
@@ -75,15 +75,19 @@ pub(crate) fn sweep(sweep: &Sweep) -> Answer {
     findings(&mut page, &sweep.findings);
     let found = match sweep.findings.len() {
         0 => "nothing found".to_owned(),
-        1 => "1 finding".to_owned(),
-        n => format!("{} findings", grouped(n as u64)),
+        n => counted(n as u64, "finding", "findings"),
     };
     let tone = if sweep.findings.is_empty() { Tone::Good } else { Tone::Bad };
     page.pieces([
         (tone, found),
         (
             Tone::Plain,
-            format!(": {} runs, {} entries, {} open", grouped(sweep.runs), grouped(sweep.entries), grouped(sweep.open)),
+            format!(
+                ": {}, {}, {} open",
+                counted(sweep.runs, "run", "runs"),
+                counted(sweep.entries, "entry", "entries"),
+                grouped(sweep.open)
+            ),
         ),
     ]);
     Answer { items: vec![sweep.json()], findings: sweep.findings.clone(), page }
@@ -168,7 +172,7 @@ fn entries(page: &mut Page, trail: &Trail, title: &str, list: &[Entry]) {
                 Tone::Plain,
                 format!("{took:>10}  {:<14} {:<18} ", short(trail, &entry.id), fit_end(entry.node_name(), 18)),
             ),
-            (tone_of(&entry.status), entry.status.clone()),
+            (tone_of(&entry.status), format!("{:<9}", entry.status)),
             (Tone::Dim, format!(" {}", fit_end(place, 24))),
         ]);
     }

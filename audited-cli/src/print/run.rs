@@ -17,18 +17,28 @@ pub(crate) fn show(trail: &Trail, story: &RunStory) -> Answer {
     head(&mut page, trail, story);
     nodes(&mut page, story);
     waterfall(&mut page, trail, story);
-    let drawn = |entry: &Entry| story.entries.iter().any(|e| e.id == entry.id);
-    let unseen: Vec<&Entry> = story.failures.iter().filter(|entry| !drawn(entry)).collect();
-    if !unseen.is_empty() {
-        page.gap();
-        page.line(Tone::Bold, "not COMPLETED, beyond those drawn");
-        for entry in unseen {
-            let error = entry.error.as_deref().unwrap_or("outcome unknown");
-            let text = format!("{} {} {}: {error}", short(trail, &entry.id), entry.node_name(), entry.status);
-            page.wrapped(&text, "  ", "      ");
-        }
-    }
+    failures(&mut page, trail, story);
     Answer { items: vec![story.json()], page, ..Answer::default() }
+}
+
+/// What the first failures said, drawn above or not: who looks at a run at night wants the words.
+fn failures(page: &mut Page, trail: &Trail, story: &RunStory) {
+    let (told, all) = (story.failures.len() as u64, story.run.counts.failed() + story.run.counts.abandoned);
+    if told == 0 {
+        return;
+    }
+    page.gap();
+    let title = if told < all {
+        format!("not COMPLETED, the first {told} of {}", grouped(all))
+    } else {
+        "not COMPLETED".into()
+    };
+    page.line(Tone::Bold, title);
+    for entry in &story.failures {
+        let error = entry.error.as_deref().unwrap_or("outcome unknown");
+        let status = entry.exit.as_deref().unwrap_or(&entry.status);
+        page.wrapped(&format!("{} {} {status}: {error}", short(trail, &entry.id), entry.node_name()), "  ", "      ");
+    }
 }
 
 fn head(page: &mut Page, trail: &Trail, story: &RunStory) {

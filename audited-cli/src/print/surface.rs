@@ -7,7 +7,7 @@ use audit_runtime::trail::{Finding, Json, Weight};
 
 use crate::answer::Answer;
 use crate::out::{Page, Tone};
-use crate::surface::{Function, Stand, Surface};
+use crate::surface::{Function, Stand, Surface, of};
 
 /// The surface as text and JSON; with a lock file, only the differences as text.
 ///
@@ -23,7 +23,7 @@ pub(crate) fn surface(surface: &Surface, lock: Option<&Path>) -> io::Result<Answ
     match lock {
         None => list(surface, &mut page),
         Some(lock) => {
-            let locked = std::fs::read_to_string(lock)?;
+            let locked = std::fs::read_to_string(lock).map_err(of(lock))?;
             findings.extend(compare(surface, &locked));
             findings.extend(loose_ends(surface));
             if findings.is_empty() {

@@ -168,7 +168,7 @@ fn exit_codes_for_wrong_usage_and_for_what_is_no_trail() {
     assert_eq!((said.code, &said.json()["findings"][0]["rule"]), (3, &"AUD0102".into()));
     let typo = audited(dir.path(), &["sweeep"]);
     assert!(typo.code == 2 && typo.err.contains("sweep"), "{}", typo.err);
-    assert_eq!(audited(dir.path(), &["show"]).code, 2);
+    assert_eq!(audited(dir.path(), &["explain"]).code, 2);
 }
 
 #[test]
@@ -209,11 +209,12 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 
 #[test]
 fn help_speaks_to_a_newcomer() {
-    let help = said(program().arg("--help").output().expect("the program runs"));
+    let help = said(program().env("COLUMNS", "80").arg("--help").output().expect("the program runs"));
     for part in ["what happened, what is missing, can it be proved", "Exit codes", "Examples:", "--trail <DIR>"] {
         assert!(help.out.contains(part), "{part} in {}", help.out);
     }
-    for command in ["runs", "show", "explain", "tail", "sweep", "verify", "stats", "doctor", "index"] {
+    assert!(help.out.lines().all(|line| line.chars().count() <= 80), "{}", help.out);
+    for command in ["runs", "show", "explain", "tail", "sweep", "verify", "stats", "doctor", "recover", "index"] {
         let help = said(program().args([command, "--help"]).output().expect("the program runs"));
         assert!(help.out.contains("Example: audited "), "{command}");
     }

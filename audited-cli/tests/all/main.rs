@@ -9,6 +9,7 @@
 //! | `governed` | decisions, actions and settings |
 //! | `index` | the index can be lost, late, corrupt or of another schema |
 //! | `integrity` | damage of any sort is found |
+//! | `mistyped` | what is mistyped, and what a copy of a trail answers |
 //! | `pages` | the documents say what the code does |
 //! | `retention` | purges and holds are the only commands that write, and they say so |
 //! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
@@ -19,6 +20,7 @@ mod coverage;
 mod governed;
 mod index;
 mod integrity;
+mod mistyped;
 mod pages;
 mod reconcile;
 mod retention;

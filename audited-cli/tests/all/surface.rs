@@ -86,5 +86,17 @@ fn sources_that_are_no_rust_or_are_not_there_are_told() {
     let broken = audited(dir.path(), &["surface", "lib.rs"]);
     assert_eq!(broken.status.code(), Some(1));
     assert!(text(&broken).contains("UNREAD"));
-    assert_eq!(audited(dir.path(), &["surface", "missing.rs"]).status.code(), Some(3));
+    for (words, next) in [
+        (&["surface", "missing.rs"][..], "missing.rs: No such file or directory (os error 2); next: name files"),
+        (
+            &["surface", "--check", "missing.lock"],
+            "missing.lock: No such file or directory (os error 2); next: write the",
+        ),
+    ] {
+        let said = audited(dir.path(), words);
+        let told = String::from_utf8_lossy(&said.stderr).into_owned();
+        assert!(said.status.code() == Some(3) && told.contains(next), "{told}");
+        let object = audited(dir.path(), &[words, &["--json"]].concat()).stdout;
+        assert!(String::from_utf8_lossy(&object).contains(r#""rule":"UNREADABLE""#), "{words:?}");
+    }
 }

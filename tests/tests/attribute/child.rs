@@ -4,7 +4,7 @@
 use crate::trail::{Fault, How, Told, act, block_on};
 use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::model::{Key, Kind, Record};
-use audit_runtime::{audited, model::cbor::Value};
+use audit_runtime::{Status, audited, model::cbor::Value};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -116,6 +116,31 @@ fn entries_that_passed_before_a_recorder_are_asked_behind_it() {
     };
     assert_eq!(entered("scoped"), 1, "the call in the scope");
     assert!(entered("early") >= THREADS * BEHIND, "{} of at least {}", entered("early"), THREADS * BEHIND);
+}
+
+/// Who opens a trail and forgets to install its recorder learns it from the run that recorded nothing.
+#[test]
+fn a_run_whose_calls_found_no_recorder_says_so() {
+    if let Some(trail) = std::env::var_os(TRAIL) {
+        drop(early());
+        let recorder = audit_runtime::open(trail).expect("a fresh trail opens");
+        let forgotten = recorder.begin_run("forgotten").expect("a run");
+        (0..3).for_each(|_| drop(early()));
+        let summary = forgotten.finish().expect("finished");
+        assert!(summary.unrecorded == 3 && summary.to_string().contains("left no record: 3\n"), "{summary}");
+        let scoped = recorder.begin_run("scoped").expect("a run");
+        scoped.scope(|| early().expect("recorded"));
+        let summary = scoped.finish().expect("finished");
+        assert!(summary.unrecorded == 0 && !summary.to_string().contains("no record"), "{summary}");
+        recorder.close().expect("closed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    assert!(again("a_run_whose_calls_found_no_recorder_says_so", &trail, false));
+    let ends: Vec<_> = records(&trail, Kind::RunEnded).iter().map(|end| end.header.status).collect();
+    assert_eq!(ends, [Status::Empty, Status::Completed]);
+    assert_eq!(records(&trail, Kind::StateOpened).len(), 1, "the call in the scope");
 }
 
 #[test]
