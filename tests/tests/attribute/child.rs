@@ -137,7 +137,7 @@ fn a_run_whose_calls_found_no_recorder_says_so() {
     }
     let dir = tempfile::tempdir().expect("a directory");
     let trail = dir.path().join("trail");
-    assert!(again("a_run_whose_calls_found_no_recorder_says_so", &trail, false));
+    assert!(again("child::a_run_whose_calls_found_no_recorder_says_so", &trail, false));
     let ends: Vec<_> = records(&trail, Kind::RunEnded).iter().map(|end| end.header.status).collect();
     assert_eq!(ends, [Status::Empty, Status::Completed]);
     assert_eq!(records(&trail, Kind::StateOpened).len(), 1, "the call in the scope");
