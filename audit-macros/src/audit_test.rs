@@ -12,13 +12,14 @@ struct Asked {
     runners: Vec<Ident>,
     depth: Option<LitInt>,
     budget: Option<LitStr>,
+    deadline: Option<LitStr>,
     threads: Option<LitInt>,
     check: Option<Path>,
 }
 
 const RUNNERS: &[&str] = &["matrix", "crash", "store", "images"];
 const WHAT: &str = "one of `matrix`, `crash`, `store`, `images`, `depth = 2`, `threads = 2`, `budget = \"5s\"`, \
-                    `check = function` belongs here";
+                    `deadline = \"60s\"`, `check = function` belongs here";
 
 impl Parse for Asked {
     fn parse(input: ParseStream<'_>) -> syn::Result<Asked> {
@@ -43,11 +44,12 @@ impl Parse for Asked {
                     input.parse::<Token![=]>()?;
                     asked.check = Some(input.parse()?);
                 }
-                "budget" => {
+                "budget" | "deadline" => {
                     input.parse::<Token![=]>()?;
-                    let budget: LitStr = input.parse()?;
-                    seconds(&budget)?;
-                    asked.budget = Some(budget);
+                    let time: LitStr = input.parse()?;
+                    seconds(&time)?;
+                    let place = if word == "budget" { &mut asked.budget } else { &mut asked.deadline };
+                    *place = Some(time);
                 }
                 name if RUNNERS.contains(&name) => asked.runners.push(word),
                 _ => return Err(syn::Error::new(word.span(), WHAT)),
@@ -67,8 +69,8 @@ fn seconds(text: &LitStr) -> syn::Result<u64> {
         Some(number) => (number, 1),
         None => (value.strip_suffix('s').unwrap_or(""), 1000),
     };
-    let number: u64 = number.parse().map_err(|_| syn::Error::new(text.span(), "write \"5s\" or \"500ms\""))?;
-    Ok(number * unit)
+    let time = number.parse().ok().and_then(|number: u64| number.checked_mul(unit));
+    time.ok_or_else(|| syn::Error::new(text.span(), "write \"5s\" or \"500ms\""))
 }
 
 /// The test and the scenario inside it.
@@ -90,8 +92,11 @@ pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let (runners, is_async) = (&asked.runners, asyncness.is_some());
     let depth = asked.depth.as_ref().map(|depth| quote_spanned!(here=> .depth(#depth)));
     let threads = asked.threads.as_ref().map(|threads| quote_spanned!(here=> .threads(#threads)));
-    let budget = asked.budget.as_ref().and_then(|budget| seconds(budget).ok());
-    let budget = budget.map(|ms| quote_spanned!(here=> .budget(::std::time::Duration::from_millis(#ms))));
+    let time = |text: &Option<LitStr>, option: &str| {
+        let (ms, option) = (seconds(text.as_ref()?).ok()?, Ident::new(option, here));
+        Some(quote_spanned!(here=> .#option(::std::time::Duration::from_millis(#ms))))
+    };
+    let (budget, deadline) = (time(&asked.budget, "budget"), time(&asked.deadline, "deadline"));
     let checked = asked.check.as_ref().map(|check| quote_spanned!(check.span()=> .check(#check)));
     let make = if is_async { quote!(new) } else { quote!(of_sync) };
     let inner = quote_spanned!(sig.span()=> #asyncness fn scenario(#inputs) #output #block);
@@ -102,7 +107,7 @@ pub fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             #inner
             ::audit_testkit::Matrix::#make(scenario)
                 .named(::core::concat!(::core::module_path!(), "::", #text))
-                #(.#runners())* #depth #threads #budget #checked
+                #(.#runners())* #depth #threads #budget #deadline #checked
                 .run();
         }
     }
@@ -112,6 +117,14 @@ fn check(asked: &Asked, function: &ItemFn) -> syn::Result<()> {
     if let (Some(check), true) = (&asked.check, asked.runners.is_empty()) {
         let help = "a check is asked behind every fault: say of which runner, for example `crash`";
         return Err(syn::Error::new(check.span(), help));
+    }
+    let kills = asked.runners.iter().any(|runner| runner == "crash");
+    if let (Some(depth), false) = (&asked.depth, kills) {
+        return Err(syn::Error::new(depth.span(), "recovery is killed behind a kill: say `crash` too"));
+    }
+    if let (Some(budget), true) = (&asked.budget, asked.runners.is_empty()) {
+        let help = "a budget leaves faults out: say of which runner, for example `matrix`";
+        return Err(syn::Error::new(budget.span(), help));
     }
     if function.sig.inputs.len() != 1 {
         return Err(syn::Error::new(function.sig.span(), "a test in a lab takes the lab: `fn name(lab: Lab)`"));
@@ -148,6 +161,9 @@ mod tests {
             ("crash, depth = 4", &one, "1 is the default"),
             ("check = files_are_whole", &one, "say of which runner"),
             ("matrix, budget = \"soon\"", &one, "write \\\"5s\\\" or \\\"500ms\\\""),
+            ("crash, deadline = \"99999999999999999s\"", &one, "write \\\"5s\\\" or \\\"500ms\\\""),
+            ("matrix, depth = 2", &one, "say `crash` too"),
+            ("budget = \"5s\"", &one, "say of which runner, for example `matrix`"),
             ("matrix", &none, "a test in a lab takes the lab"),
             ("matrix", &generic, "a test has no generics"),
         ] {
@@ -162,10 +178,16 @@ mod tests {
         let item = quote!(
             async fn scenario(lab: Lab) {}
         );
-        let said = told("matrix, crash, depth = 2, threads = 3, budget = \"500ms\"", item);
-        for part in
-            [". matrix ()", ". crash ()", ". depth (2)", ". threads (3)", "from_millis (500u64)", "Matrix :: new"]
-        {
+        let said = told("matrix, crash, depth = 2, threads = 3, budget = \"500ms\", deadline = \"60s\"", item);
+        for part in [
+            ". matrix ()",
+            ". crash ()",
+            ". depth (2)",
+            ". threads (3)",
+            ". budget (:: std :: time :: Duration :: from_millis (500u64))",
+            ". deadline (:: std :: time :: Duration :: from_millis (60000u64))",
+            "Matrix :: new",
+        ] {
             assert!(said.contains(part), "{part}: {said}");
         }
         assert!(!said.contains("compile_error") && !said.contains(". store ()"), "{said}");

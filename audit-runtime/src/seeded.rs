@@ -23,6 +23,20 @@ pub(crate) fn is(bug: &str) -> bool {
     SWITCHED_ON.read().iter().any(|on| on == bug)
 }
 
+/// Whether a planted bug that strikes every third time is switched on, and strikes now.
+#[cfg(feature = "seeded-bugs")]
+pub(crate) fn strikes(bug: &str) -> bool {
+    static ASKED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    is(bug) && ASKED.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 == 2
+}
+
+/// Never, in a build without planted bugs.
+#[cfg(not(feature = "seeded-bugs"))]
+#[inline(always)]
+pub(crate) const fn strikes(_bug: &str) -> bool {
+    false
+}
+
 /// Never, in a build without planted bugs.
 #[cfg(not(feature = "seeded-bugs"))]
 #[inline(always)]

@@ -1,6 +1,7 @@
 //! One fault at one moment. Its address is symbolic, so that it outlives edits of the code around it:
 //! `v1;PLACE#NTH;PHASE;KIND`, for example `v1;billing::charge#2;before-complete;panic`.
 
+use crate::sites::called;
 use audit_runtime::fault::Phase;
 use std::fmt;
 use std::ops::BitOr;
@@ -93,6 +94,9 @@ impl BitOr for Kinds {
     }
 }
 
+/// Places of faults that are no audited functions.
+const NO_SITES: [&str; 4] = ["poll", "store", "image", "recovery"];
+
 /// A fault at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Case {
@@ -138,10 +142,21 @@ impl Case {
         phase_of(&self.phase)
     }
 
-    /// Whether the fault is at this site: its path, the end of it, or its node's name.
+    /// Whether the fault is at this site: its path, the end of it, or its node's name. `poll`, `store`, `image` and
+    /// `recovery` are places too.
+    ///
+    /// # Panics
+    /// When no audited function that is linked in is called so: a check that asks for it would never be asked.
     #[must_use]
+    #[track_caller]
     pub fn at(&self, site: &str) -> bool {
-        self.place == site || self.place.ends_with(&format!("::{site}"))
+        if NO_SITES.contains(&site) {
+            return self.place == site;
+        }
+        match called(site) {
+            Ok(known) => known.contains(&self.place),
+            Err(why) => panic!("{why}"),
+        }
     }
 
     /// Whether what the fault hit had already been committed.
@@ -177,6 +192,10 @@ pub fn phase_text(phase: Phase) -> String {
     }
 }
 
+/// What an address can name as a moment.
+pub(crate) const MOMENTS: &str =
+    "before-begin, after-begin, before-await-K, after-await-K, question-K, before-complete, after-complete";
+
 /// The moment that an address names.
 #[must_use]
 pub fn phase_of(text: &str) -> Option<Phase> {
@@ -191,32 +210,6 @@ pub fn phase_of(text: &str) -> Option<Phase> {
             .or_else(|| numbered("after-await-").map(Phase::AfterAwait))
             .or_else(|| numbered("question-").map(Phase::Question)),
     }
-}
-
-/// The names that are nearest to a mistyped one, at most three.
-#[must_use]
-pub fn near<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let last = |path: &str| path.rsplit("::").next().unwrap_or(path).to_owned();
-    let mut ranked: Vec<(usize, &str)> =
-        known.map(|known| (distance(&last(name), &last(known)).min(distance(name, known)), known)).collect();
-    ranked.sort_unstable();
-    ranked.dedup();
-    ranked.into_iter().filter(|(far, _)| *far <= name.len().max(4) / 2).take(3).map(|(_, known)| known).collect()
-}
-
-/// Levenshtein.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut before = std::mem::replace(&mut row[0], i + 1);
-        for (j, cb) in b.iter().enumerate() {
-            let here = row[j + 1];
-            row[j + 1] = (before + usize::from(ca != *cb)).min(row[j] + 1).min(here + 1);
-            before = here;
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -246,12 +239,5 @@ mod tests {
             let said = Case::parse(bad).expect_err(bad);
             assert!(said.contains("cases look like"), "{said}");
         }
-    }
-
-    #[test]
-    fn near_names_are_told_and_far_ones_are_not() {
-        let known = ["billing::charge", "billing::refund", "mail::send"];
-        assert_eq!(near("chrage", known.into_iter()), ["billing::charge"]);
-        assert!(near("zzzzzzzzzzzz", known.into_iter()).is_empty());
     }
 }

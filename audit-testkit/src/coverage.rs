@@ -22,7 +22,8 @@
 //! it leaves no `failed` lines. `audited coverage` reads all this.
 
 use crate::case::{Case, Kind, phase_text};
-use crate::lab::{Fired, Seen, site_name};
+use crate::lab::{Fired, Seen};
+use crate::sites::site_name;
 use crate::story::{Entry, Story};
 use audit_runtime::Exit;
 use audit_runtime::fault::Phase;

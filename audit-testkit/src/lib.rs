@@ -7,6 +7,8 @@
 //! | `case` | one fault at one moment, with an address that a failure prints and a replay reads |
 //! | `lab` | one test's own trail, clock, plan and threads |
 //! | `matrix` | a scenario, once for every fault at every moment: in process, killed, on a sick store, after a power cut |
+//! | `promises` | what annotated calls owe the trail, by what they were seen to do |
+//! | `sites` | the audited functions that are linked in, by the names that people give them |
 //! | `story` | the trail read back from disk, and what a test says of it |
 //! | `snapshot` | that story as a text to compare, without ids and times |
 //! | `coverage` | which failure paths a run has seen, a line each |
@@ -27,6 +29,10 @@ pub mod coverage;
 pub mod lab;
 #[cfg(feature = "lab")]
 pub mod matrix;
+#[cfg(feature = "lab")]
+mod promises;
+#[cfg(feature = "lab")]
+mod sites;
 #[cfg(feature = "lab")]
 pub mod snapshot;
 #[cfg(feature = "lab")]

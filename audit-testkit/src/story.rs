@@ -1,6 +1,7 @@
 //! The trail read back from disk, and what a test says of it: `lab.trail().of("charge").one().completed()`.
 
 use crate::coverage;
+use crate::sites::near;
 use audit_runtime::journal::{Committed, Layout, Reader};
 use audit_runtime::model::{Exit, Id, Key, Kind, Record, Status, StreamId};
 use std::collections::{BTreeMap, HashMap};
@@ -242,7 +243,8 @@ impl<'a> Entries<'a> {
     /// When there are not.
     #[track_caller]
     pub fn times(self, n: usize) -> Entries<'a> {
-        assert!(self.found.len() == n, "{} has {} entries, not {n}\n{}", self.name, self.found.len(), self.told());
+        let (name, found) = (&self.name, self.found.len());
+        assert!(found == n, "{name} has {found} entries, not {n}{}\n{}", self.nearby(), self.told());
         self
     }
 
@@ -346,7 +348,8 @@ impl<'a> Entries<'a> {
 
     #[track_caller]
     fn ended(self, how: &str, exits: &[Exit]) -> Entries<'a> {
-        assert!(!self.found.is_empty(), "{} has no entry, so none that {how}\n{}", self.name, self.told());
+        let name = &self.name;
+        assert!(!self.found.is_empty(), "{name} has no entry, so none that {how}{}\n{}", self.nearby(), self.told());
         let wrong = self.found.iter().find(|entry| !entry.exit().is_some_and(|exit| exits.contains(&exit)));
         if let Some(entry) = wrong {
             panic!("{entry} should have {how}\n{}", self.told());
@@ -355,6 +358,16 @@ impl<'a> Entries<'a> {
             coverage::asserted(entry, exit);
         }
         self
+    }
+
+    /// Where there is no entry: names of the trail that could be meant.
+    fn nearby(&self) -> String {
+        let entries = self.story.entries.values().filter(|_| self.found.is_empty());
+        let names = entries.flat_map(|entry| [entry.node.as_str(), entry.site.as_str()]);
+        match near(&self.name, names.filter(|name| !name.is_empty())).as_slice() {
+            [] => String::new(),
+            near => format!("; near names: {}", near.join(", ")),
+        }
     }
 
     fn told(&self) -> String {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::error::{Code, Error};
+use crate::seeded;
 use crate::site::{Site, take_missed};
 
 /// A count that one thread at a time moves on, and how much of it has been told. Only its thread writes it, so that
@@ -48,7 +49,7 @@ impl Drop for Leave {
 #[inline]
 pub(crate) fn passes(site: &'static Site) -> bool {
     let passing = site.is_passing();
-    if passing {
+    if passing && !seeded::is("passing_uncounted") {
         tick();
     }
     passing

@@ -15,7 +15,7 @@ mod task;
 mod told;
 
 pub use room::Lab;
-pub(crate) use room::{ACKNOWLEDGED, STRUCK, Setup, die, fast_dir, hushed, plain, resolve};
+pub(crate) use room::{ACKNOWLEDGED, STRUCK, Setup, die, fast_dir, hushed, plain};
 pub use script::Hold;
-pub(crate) use script::{Fired, INJECTED, Seen, can_happen, site_name};
+pub(crate) use script::{Fired, INJECTED, Seen, can_happen};
 pub(crate) use told::Told;

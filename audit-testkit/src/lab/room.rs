@@ -1,15 +1,17 @@
 //! The lab itself: opened in a fresh directory, closed and checked when its test ends.
 
-use crate::case::{Case, Kind, near, phase_text};
+use crate::case::{Case, Kind, phase_text};
 use crate::coverage;
-use crate::lab::script::{Hold, INJECTED, OnHit, Script, site_name};
+use crate::lab::script::{Hold, INJECTED, OnHit, Script};
 use crate::lab::told::Told;
+use crate::promises;
+use crate::sites::{resolve, site_name};
 use crate::story::Story;
 use audit_runtime::clock::ManualClock;
 use audit_runtime::fault::{Phase, Watch};
 use audit_runtime::journal::{Layout, Storage};
 use audit_runtime::trail::{Known, invariants};
-use audit_runtime::{Builder, Durability, Recorder, catalogue};
+use audit_runtime::{Builder, Durability, Recorder};
 use parking_lot::Mutex;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ pub(super) struct Room {
     /// Threads that this lab has started and that have not ended.
     pub(super) running: Arc<AtomicUsize>,
     /// The thread that opened it: under a test harness it is called as its test.
-    owner: String,
+    pub(super) owner: String,
     /// Somebody has looked at what it came to.
     closed: AtomicBool,
 }
@@ -135,6 +137,7 @@ impl Lab {
     /// # Panics
     /// Inside another lab: they do not nest. Where no trail can be opened.
     #[must_use]
+    #[track_caller]
     #[expect(clippy::new_without_default, reason = "opening a trail is no default value")]
     pub fn new() -> Lab {
         match Lab::open(Setup::default()) {
@@ -143,10 +146,11 @@ impl Lab {
         }
     }
 
+    #[track_caller]
     pub(crate) fn open(setup: Setup) -> Result<Lab, String> {
         assert!(
             INSIDE.get() == 0,
-            "a lab was opened inside a lab: they do not nest; use the one that the test was given"
+            "a lab, or a matrix, was opened inside a lab: they do not nest; use the lab that the test was given, or open this one in a test of its own"
         );
         quiet_panics();
         let home = match &setup.dir {
@@ -219,6 +223,7 @@ impl Lab {
     /// # Panics
     /// When it cannot be read.
     #[must_use]
+    #[track_caller]
     pub fn trail(&self) -> Story {
         match Story::read(&self.0.trail) {
             Ok(story) => story,
@@ -230,6 +235,7 @@ impl Lab {
     ///
     /// # Panics
     /// When no such site is linked in; near names are told.
+    #[track_caller]
     pub fn inject(&self, site: &str, phase: Phase, kind: Kind) {
         self.0.script.arm(named(site, phase, kind));
     }
@@ -238,6 +244,7 @@ impl Lab {
     ///
     /// # Panics
     /// As [`inject`](Lab::inject).
+    #[track_caller]
     pub fn hold(&self, site: &str, phase: Phase) -> Hold {
         self.0.script.hold(named(site, phase, Kind::Delay))
     }
@@ -290,6 +297,7 @@ impl Lab {
     ///
     /// # Panics
     /// With each broken promise.
+    #[track_caller]
     pub fn finish(self) {
         self.0.finish();
     }
@@ -339,6 +347,7 @@ impl Room {
         leaked || failed
     }
 
+    #[track_caller]
     fn finish(&self) {
         let leaked = self.recorder.leaked();
         let mut broken = self.orphans();
@@ -353,7 +362,9 @@ impl Room {
             Err(error) => broken.push(error.to_string()),
         }
         if let Ok(story) = Story::read(&self.trail) {
-            let _ends = coverage::lab(&coverage::this_test(), &self.script.seen(), &story, &self.script.fired());
+            let seen = self.script.seen();
+            broken.extend(promises::kept(&seen, &story));
+            let _ends = coverage::lab(&coverage::this_test(), &seen, &story, &self.script.fired());
         }
         assert!(broken.is_empty(), "the lab's trail is not sound:\n  {}", broken.join("\n  "));
     }
@@ -381,36 +392,16 @@ pub(crate) fn plain(trail: &Path) -> Builder {
 }
 
 /// The case that a test wrote down by hand.
+#[track_caller]
 fn named(site: &str, phase: Phase, kind: Kind) -> Case {
     let (name, nth) = match site.rsplit_once('#') {
         Some((name, nth)) => (name, nth.parse().unwrap_or(0)),
         None => (site, 1),
     };
     assert!(nth > 0, "`{site}`: visits are counted from 1, as in `charge#2`");
-    let place = resolve(name).unwrap_or_else(|why| panic!("{why}"));
-    Case { place, nth, phase: phase_text(phase), kind }
-}
-
-/// The full name of a site that a person named: by its path, the end of it, or its node.
-pub(crate) fn resolve(name: &str) -> Result<String, String> {
-    let sites = catalogue().sites;
-    let ends = format!("::{name}");
-    let mut found: Vec<String> = sites
-        .iter()
-        .filter(|site| site_name(site) == name || site_name(site).ends_with(&ends) || site.node == Some(name))
-        .map(|site| site_name(site))
-        .collect();
-    found.sort();
-    found.dedup();
-    match found.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => {
-            let names: Vec<String> = sites.iter().map(|site| site_name(site)).collect();
-            let near = near(name, names.iter().map(String::as_str));
-            let near = if near.is_empty() { String::new() } else { format!("; near names: {}", near.join(", ")) };
-            Err(format!("no audited site is called `{name}`{near}"))
-        }
-        many => Err(format!("`{name}` is the name of {}: give more of its path", many.join(" and "))),
+    match resolve(name) {
+        Ok(place) => Case { place, nth, phase: phase_text(phase), kind },
+        Err(why) => panic!("{why}"),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::case::{Case, Kind, phase_text};
 use crate::lab::room::die;
+use crate::sites::site_name;
 use audit_runtime::clock::ManualClock;
 use audit_runtime::fault::{Answer, Hit, Phase, Plan};
-use audit_runtime::site::Site;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,11 +16,6 @@ use std::time::Duration;
 
 /// How an injected panic begins; the testkit keeps its text off the screen.
 pub(crate) const INJECTED: &str = "the testkit panics at ";
-
-/// `module::function`, the name of a site in addresses.
-pub(crate) fn site_name(site: &Site) -> String {
-    format!("{}::{}", site.module, site.function)
-}
 
 /// A moment that was reached.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +88,18 @@ struct State {
     waker: Option<Waker>,
 }
 
+impl State {
+    /// How often the scenario came to where a case is.
+    fn came(&self, case: &Case) -> String {
+        if case.place == "poll" {
+            return format!("the scenario suspended {} times", self.polls);
+        }
+        let here = |seen: &&Seen| phase_text(seen.hit.phase) == case.phase && site_name(seen.hit.site) == case.place;
+        let came = self.seen.iter().filter(here).count();
+        format!("the scenario came to `{}` of {} {came} times", case.phase, case.place)
+    }
+}
+
 /// Called at every moment, before what is armed there happens.
 pub(crate) type OnHit = Box<dyn Fn(&Seen) + Send + Sync>;
 
@@ -117,8 +124,8 @@ impl Script {
     pub(crate) fn hold(&self, case: Case) -> Hold {
         let gate = Arc::new(Gate::default());
         let hold = Some(Arc::clone(&gate));
-        self.state.lock().armed.push(Armed { case, hold, met: false, fired: false });
-        Hold { gate }
+        self.state.lock().armed.push(Armed { case: case.clone(), hold, met: false, fired: false });
+        Hold { gate, case }
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {
@@ -135,10 +142,30 @@ impl Script {
         let idle = state.armed.iter().filter(|armed| !armed.fired);
         idle.map(|armed| match (armed.met, &armed.hold) {
             (true, _) => format!("INERT: {} was armed, and cannot happen at this moment", armed.case),
-            (false, None) => format!("INERT: {} was armed, and its moment never came", armed.case),
-            (false, Some(_)) => format!("INERT: {} was to be held, and its moment never came", armed.case),
+            (false, None) => {
+                format!("INERT: {} was armed, and its moment never came: {}", armed.case, state.came(&armed.case))
+            }
+            (false, Some(_)) => {
+                format!("INERT: {} was to be held, and its moment never came: {}", armed.case, state.came(&armed.case))
+            }
         })
         .collect()
+    }
+
+    /// Why a case that was armed has not happened, and what to do.
+    pub(crate) fn why_inert(&self, case: &Case) -> String {
+        const CURE: &str = "it must come there each time: no time, chance or leftovers of earlier runs may decide; or leave \
+                            it out by `.sites(..)` or `.phases(..)`";
+        let state = self.state.lock();
+        if state.armed.iter().any(|armed| armed.case == *case && armed.met) {
+            return format!("`{}` cannot happen at this moment", case.kind.text());
+        }
+        format!("{}; {CURE}", state.came(case))
+    }
+
+    /// What was armed.
+    pub(super) fn armed(&self) -> Vec<String> {
+        self.state.lock().armed.iter().map(|armed| armed.case.to_string()).collect()
     }
 
     /// Whether the scenario was dropped because its time was up.
@@ -292,6 +319,7 @@ impl Gate {
 /// it lets the code go on.
 pub struct Hold {
     gate: Arc<Gate>,
+    case: Case,
 }
 
 impl Hold {
@@ -299,12 +327,14 @@ impl Hold {
     ///
     /// # Panics
     /// When it does not get there in ten seconds.
+    #[track_caller]
     pub fn reached(&self) {
         let mut state = self.gate.state.lock();
         while !state.reached {
             assert!(
                 !self.gate.changed.wait_for(&mut state, PATIENCE).timed_out(),
-                "nothing came to the moment that is held"
+                "nothing came to the moment that is held: {}",
+                self.case
             );
         }
     }

@@ -42,14 +42,21 @@ impl Lab {
             stopped.fetch_sub(1, Ordering::SeqCst);
         });
         let runtime = builder.build().unwrap_or_else(|error| panic!("tokio makes no runtime: {error}"));
-        let _playing = watch(&self.0.script, self.0.patience);
         // The runtime is gone before this returns: what it dropped has its end in the trail. Blocking work that does not
         // come to its end is left behind, and told of.
         self.scope(|| {
+            let playing = watch(&self.0.script, &self.0.owner, self.0.patience, true);
             let out = runtime.block_on(Cut { work: Box::pin(work), script: &self.0.script });
+            drop(playing);
             runtime.shutdown_timeout(self.0.patience);
             out
         })
+    }
+
+    /// Runs a scenario that is no future; one that does not come to its end is told of.
+    pub(crate) fn play<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _playing = watch(&self.0.script, &self.0.owner, self.0.patience, false);
+        self.scope(work)
     }
 
     /// Spawns a task of the scenario; its parent is whoever spawns it.

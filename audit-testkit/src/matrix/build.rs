@@ -4,8 +4,9 @@ use super::report::Report;
 use super::runner::Runner;
 use super::scenario::{Came, Scenario, Told};
 use super::{attempt, images, kill, mortal, record, store};
-use crate::case::{Case, Kinds};
-use crate::lab::{Lab, Setup, hushed, resolve};
+use crate::case::{Case, Kinds, MOMENTS, phase_of, phase_text};
+use crate::lab::{Lab, Setup, hushed};
+use crate::sites::resolve;
 use crate::story::Story;
 use audit_runtime::Durability;
 use audit_runtime::fault::Phase;
@@ -33,6 +34,8 @@ pub struct Matrix {
     pub(super) deadline: Duration,
     pub(super) durability: Option<Durability>,
     pub(super) check: Option<Box<Check>>,
+    /// Which of its test's matrices it is, from 1.
+    pub(super) nth: u32,
 }
 
 /// A check of a test's own.
@@ -52,6 +55,7 @@ impl Matrix {
             deadline: Duration::from_secs(30),
             durability: None,
             check: None,
+            nth: 1,
         }
     }
 
@@ -76,7 +80,7 @@ impl Matrix {
 
     /// The test's path, `concat!(module_path!(), "::name")`: children are started by it. Default: the thread's name.
     pub fn named(mut self, name: &str) -> Matrix {
-        self.name = name.split_once("::").map(|(_, inside)| inside.to_owned());
+        self.name = Some(name.split_once("::").map_or(name, |(_, inside)| inside).to_owned());
         self
     }
 
@@ -163,32 +167,45 @@ impl Matrix {
     /// # Panics
     /// When a case broke a promise or did not fire, when the scenario does not repeat or reaches no site, when a name is
     /// not known. The text says which, and how to replay it.
+    #[track_caller]
     pub fn run(self) {
         if let Some(report) = self.reported(true) {
-            println!("{report}");
             assert!(report.is_sound(), "{report}");
+            println!("{report}");
         }
     }
 
-    /// As [`run`](Matrix::run), with the report in hand; `None` in a child, which has no report.
+    /// As [`run`](Matrix::run), with the report in hand; `None` in a child, which has no report, and where a case of
+    /// another matrix of this test is replayed.
     ///
     /// # Panics
     /// When there is nothing to report on: the scenario fails by itself, does not repeat or reaches no site.
     #[must_use]
+    #[track_caller]
     pub fn try_run(self) -> Option<Report> {
         self.reported(false)
     }
 
-    fn reported(self, is_kept: bool) -> Option<Report> {
+    #[track_caller]
+    fn reported(mut self, is_kept: bool) -> Option<Report> {
+        self.nth = mortal::number(self.test().as_deref());
+        let case = std::env::var_os(mortal::CASE);
+        if case.is_some() && self.nth != mortal::asked() {
+            // The case is another one's of this test.
+            return None;
+        }
         if mortal::is_child() {
             mortal::live(&self);
             return None;
         }
         self.check_names();
         let started = Instant::now();
-        let recorded = record::twice(&self).unwrap_or_else(|why| panic!("{}: {why}", self.title()));
+        let recorded = match record::twice(&self) {
+            Ok(recorded) => recorded,
+            Err(why) => panic!("{}: {why}", self.title()),
+        };
         self.check_sites(&recorded);
-        let mut report = Report { is_kept, ..Report::new(self.title(), &recorded) };
+        let mut report = Report { is_kept, nth: self.nth, ..Report::new(self.title(), &recorded) };
         if let Some(case) = replayed() {
             eprintln!("{}: replaying {case}", self.title());
             self.one(&case, &recorded, &mut report);
@@ -245,6 +262,7 @@ impl Matrix {
         Setup { threads: self.threads, durability: self.durability, patience: Some(self.deadline), ..Setup::default() }
     }
 
+    #[track_caller]
     fn check_names(&self) {
         assert!(
             self.check.is_none() || self.kinds != Kinds::NONE,
@@ -258,7 +276,8 @@ impl Matrix {
         }
     }
 
-    /// A pattern that fits nothing that the scenario reaches would be a test of nothing.
+    /// A pattern, or a moment, that fits nothing that the scenario reaches would be a test of nothing.
+    #[track_caller]
     fn check_sites(&self, recorded: &record::Recorded) {
         let reached = recorded.names();
         for pattern in &self.sites {
@@ -268,6 +287,13 @@ impl Matrix {
                 "{}: the scenario reaches no site that fits `{pattern}`; it reaches {}",
                 self.title(),
                 reached.join(", ")
+            );
+        }
+        for phase in self.phases.iter().flatten().filter(|phase| !recorded.reaches(**phase, |site| self.wants(site))) {
+            panic!(
+                "{}: the scenario never comes to `{}` at the sites that are asked for: nothing would be tested there",
+                self.title(),
+                phase_text(*phase)
             );
         }
     }
@@ -295,6 +321,9 @@ fn replayed() -> Option<Case> {
     let case = Case::parse(&text).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}"));
     if case.place.contains("::") {
         resolve(&case.place).unwrap_or_else(|why| panic!("AUDIT_CASE: {why}"));
+        // A power cut's moment says besides what was left.
+        let moment = case.phase.split(' ').next().unwrap_or_default();
+        assert!(phase_of(moment).is_some(), "AUDIT_CASE: `{moment}` is no moment; moments are {MOMENTS}");
     }
     Some(case)
 }

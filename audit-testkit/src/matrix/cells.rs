@@ -4,7 +4,7 @@
 use super::record::Recorded;
 use crate::case::{Case, Kind, Kinds};
 use crate::coverage::{Ended, Grade};
-use crate::lab::site_name;
+use crate::sites::site_name;
 use audit_runtime::Exit;
 use audit_runtime::fault::Phase;
 use audit_runtime::site::Form;

@@ -1,14 +1,16 @@
 //! What a power cut leaves: an image of the trail at every moment, with what no sync covered kept, dropped or torn; and the
 //! last segment cut at every record, with a tail of zeros and of garbage. Each is recovered and checked.
 
+use super::attempt::spread;
 use super::build::{Check, Matrix};
 use super::judge::{own_check, trail_of};
 use super::lanes;
 use super::report::{Outcome, Report};
 use super::runner::Runner;
-use crate::case::{Case, Kind, Kinds, phase_text};
+use crate::case::{Case, Kind, Kinds, phase_of, phase_text};
 use crate::coverage;
-use crate::lab::{Lab, Seen, Setup, fast_dir, site_name};
+use crate::lab::{Lab, Seen, Setup, fast_dir};
+use crate::sites::site_name;
 use crate::storage::{FaultyStorage, Segments, Unsynced};
 use crate::story::Story;
 use audit_runtime::fault::Phase;
@@ -45,13 +47,13 @@ enum Stands {
     /// It is, byte for byte, the one with this number: it is judged once.
     Same(usize),
     /// The whole trail, cut here.
-    Cut { stream: StreamId, end: u64, garbage: bool },
+    Cut { stream: StreamId, segment: u32, end: u64, garbage: bool },
 }
 
 pub(crate) fn all(matrix: &Matrix, until: Option<Instant>, report: &mut Report) {
     if matrix.kinds.has_any(Kinds::IMAGES) {
         let tried = run(matrix, until, report, &|_| true);
-        assert!(tried > 0, "no image was taken: the scenario reaches no moment");
+        assert!(tried > 0, "no image was taken: kinds, sites and phases leave none");
     }
 }
 
@@ -75,8 +77,11 @@ fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dy
         Stands::Same(first) => first,
         Stands::Taken(_) | Stands::Cut { .. } => at,
     };
-    let asked: Vec<usize> = (0..images.len()).filter(|at| wanted(&images[*at].case)).collect();
+    let is_asked = |case: &Case| matrix.kinds.has(case.kind) && is_chosen(matrix, case) && wanted(case);
+    let asked: Vec<usize> = (0..images.len()).filter(|at| is_asked(&images[*at].case)).collect();
     let distinct: Vec<usize> = asked.iter().map(|at| source(*at)).collect::<BTreeSet<_>>().into_iter().collect();
+    // In an order in which a budget leaves a fair sample.
+    let distinct: Vec<usize> = spread(distinct.len()).map(|at| distinct[at]).collect();
     let check = matrix.check.as_deref();
     let judged = lanes::each(&matrix.title(), &distinct, |at| {
         let late = until.is_some_and(|until| Instant::now() > until);
@@ -97,11 +102,20 @@ fn run(matrix: &Matrix, until: Option<Instant>, report: &mut Report, wanted: &dy
     asked.len()
 }
 
+/// Whether a choice of sites and moments leaves this image. A cut of the whole stream is at none of them.
+fn is_chosen(matrix: &Matrix, case: &Case) -> bool {
+    let moment = case.phase.split(' ').next().and_then(phase_of);
+    match moment.filter(|_| case.kind == Kind::PowerCut) {
+        Some(phase) => matrix.wants(&case.place) && matrix.wants_phase(phase),
+        None => matrix.sites.is_empty() && matrix.phases.is_none(),
+    }
+}
+
 fn judge(image: &Image, whole: &Path, room: &Path, check: Option<&Check>) -> (Outcome, Story) {
     let trail = match &image.at {
         Stands::Taken(trail) => trail.clone(),
         Stands::Same(_) => return Default::default(),
-        Stands::Cut { stream, end, garbage } => match cut(whole, room, *stream, *end, *garbage) {
+        Stands::Cut { stream, segment, end, garbage } => match cut(whole, room, (*stream, *segment), *end, *garbage) {
             Ok(()) => room.to_owned(),
             Err(error) => return (Outcome::broken(format!("cutting the trail: {error}")), Story::default()),
         },
@@ -123,11 +137,12 @@ fn taken(matrix: &Matrix, home: &Path) -> (Vec<Image>, PathBuf) {
     let late: Late = Arc::default();
     // A check of the test's own is told the case: it is asked behind each of them.
     let once = matrix.check.is_none();
+    let is_cut = matrix.kinds.has(Kind::PowerCut);
     let on_hit = {
         let (storage, trail, home) = (storage.clone(), trail.clone(), home.to_owned());
         let (images, late) = (Arc::clone(&images), Arc::clone(&late));
         move |seen: &Seen| {
-            if let Some(lab) = late.lock().as_ref().filter(|_| seen.hit.phase != Phase::Entered) {
+            if let Some(lab) = late.lock().as_ref().filter(|_| is_cut && seen.hit.phase != Phase::Entered) {
                 of_moment(seen, lab, &storage, &trail, &home, once, &mut images.lock());
             }
         }
@@ -205,14 +220,14 @@ fn cuts(whole: &Path) -> Vec<Image> {
         }
     }
     // The head has to be whole: without it there is no stream to recover.
-    let places = ends.into_iter().filter(|(segment, _)| *segment == 0).enumerate().skip(1);
+    let places = ends.into_iter().enumerate().skip(1);
     let mut images = Vec::new();
-    for (n, (_, end)) in places {
+    for (n, (segment, end)) in places {
         for (text, back) in [("at", 0u64), ("inside", 9), ("short", 1)] {
             for (tail, garbage) in [("zeros", false), ("garbage", true)] {
                 let (nth, phase) = (u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1), format!("{text} {tail}"));
                 let case = Case { place: "image".into(), nth, phase, kind: Kind::TornTail };
-                let at = Stands::Cut { stream, end: end - back, garbage };
+                let at = Stands::Cut { stream, segment, end: end - back, garbage };
                 images.push(Image { case, at, acknowledged: Vec::new() });
             }
         }
@@ -220,9 +235,14 @@ fn cuts(whole: &Path) -> Vec<Image> {
     images
 }
 
-fn cut(whole: &Path, into: &Path, stream: StreamId, at: u64, garbage: bool) -> std::io::Result<()> {
+/// Segments behind the one that is cut were never made.
+fn cut(whole: &Path, into: &Path, place: (StreamId, u32), at: u64, garbage: bool) -> std::io::Result<()> {
     FaultyStorage::copy(whole, into)?;
-    let file = Layout::at(into).segment(stream, 0);
+    let (layout, (stream, segment)) = (Layout::at(into), place);
+    for behind in layout.segments(stream)?.into_iter().filter(|other| *other > segment) {
+        fs::remove_file(layout.segment(stream, behind))?;
+    }
+    let file = layout.segment(stream, segment);
     let mut bytes = fs::read(&file)?;
     let at = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     let tail = bytes.len().min(at + 64);

@@ -3,15 +3,15 @@
 //! second time changes nothing.
 
 use super::build::{Check, Matrix};
-use super::pledges;
 use super::scenario::Came;
 use crate::case::{Case, Kind};
 use crate::coverage;
-use crate::lab::{Fired, Lab, Seen, Setup, plain, site_name};
+use crate::lab::{Fired, Lab, Seen, Setup, plain};
+use crate::promises;
+use crate::sites::site_name;
 use crate::story::{Entry, Story};
 use audit_runtime::fault::Phase;
 use audit_runtime::journal::{Layout, owner};
-use audit_runtime::site::OnFailure;
 use audit_runtime::trail::{Acknowledged, Known, invariants};
 use audit_runtime::{Exit, StreamId};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,12 +44,11 @@ pub(crate) fn closed(lab: Lab, came: &Came, seen: &[Seen], clean: bool) -> Check
         broke.push("I1 entries are open, or the recorder failed, when the scenario has ended".to_owned());
     }
     if let Came::Panicked(text) = came {
-        broke.push(format!("the scenario does not tolerate the fault; it panicked: {text}"));
+        broke.push(format!("the scenario does not tolerate the fault: where a call fails it may end, and must not panic; it panicked: {text}"));
     }
     let mut checked = trail_of(&trail, acknowledged, left);
     checked.broke.splice(0..0, broke);
-    checked.broke.extend(bodies(seen, &checked.story));
-    checked.broke.extend(pledges::kept(seen, &checked.story));
+    checked.broke.extend(promises::kept(seen, &checked.story));
     checked
 }
 
@@ -114,17 +113,6 @@ pub(crate) fn settle(trail: &Path) -> Result<(), String> {
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
-}
-
-/// Bodies that ran without an opening of their own.
-fn bodies(seen: &[Seen], story: &Story) -> Vec<String> {
-    let entered = seen.iter().filter(|seen| seen.hit.phase == Phase::Entered);
-    let bare = entered.filter(|seen| {
-        let site = seen.hit.site;
-        let own = story.entries.get(&seen.hit.state).is_some_and(|entry| entry.site == site_name(site));
-        !own && !matches!(site.options.on_failure, OnFailure::Degrade)
-    });
-    bare.map(|seen| format!("I5 the body of {} ran without an opening of its own", site_name(seen.hit.site))).collect()
 }
 
 /// What is said of a scenario that fails although nothing was done to it. Where the trail says that every call gave its

@@ -2,10 +2,11 @@
 //! signal 9, recovers what it left, checks, and recovers once more. At depth 2 recovery is killed at each of its
 //! operations before that; at depth 3 also inside of them, and the recovery behind it as well.
 
+use super::attempt::spread;
 use super::build::{Check, Matrix};
 use super::judge::{self, Checked, trail_of};
 use super::lanes;
-use super::mortal::{CASE, PLACE};
+use super::mortal::{CASE, OF, PLACE};
 use super::record::{Recorded, cases};
 use super::report::{Outcome, Report};
 use super::runner::Runner;
@@ -18,11 +19,12 @@ use audit_runtime::Id;
 use audit_runtime::fault::Phase;
 use audit_runtime::trail::Acknowledged;
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Between two looks at a child.
@@ -38,12 +40,18 @@ const BEHIND: &str = " behind ";
 struct Lane<'a> {
     test: String,
     title: String,
+    nth: u32,
     deadline: Duration,
     depth: u32,
     check: Option<&'a Check>,
+    /// Children that hung.
+    hung: AtomicU32,
     /// What was open in trails whose recovery was killed already: the same work is not killed twice.
     shapes: Mutex<BTreeSet<Vec<String>>>,
 }
+
+/// Behind so many children that hung the rest is left out.
+const HUNG: u32 = 3;
 
 /// Operations that are killed at the same time: how many there are shows only where a child comes to its end.
 const AT_ONCE: u32 = 8;
@@ -54,8 +62,14 @@ pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, 
         return;
     }
     let lane = lane(matrix);
-    let one = |case: &Case| until.is_none_or(|until| Instant::now() <= until).then(|| lane.one(case));
-    for killed in lanes::each(&lane.test, &cases(matrix, recorded, Kinds::KILL), one) {
+    let is_time = || until.is_none_or(|until| Instant::now() <= until);
+    // Whoever hangs a few times hangs every time, and each time takes as long as the deadline.
+    let one = |case: &Case| (is_time() && lane.hung.load(Ordering::Relaxed) < HUNG).then(|| lane.one(case));
+    let cases = cases(matrix, recorded, Kinds::KILL);
+    // In an order in which a budget leaves a fair sample; told of in their own.
+    let order: Vec<usize> = spread(cases.len()).collect();
+    let killed = lanes::each(&lane.test, &order, |at| one(&cases[*at]));
+    for (_, killed) in order.iter().zip(killed).collect::<BTreeMap<_, _>>() {
         match killed {
             Some((outcomes, _)) => take(report, outcomes),
             None => report.pass_over(Runner::Killed),
@@ -67,13 +81,40 @@ pub(crate) fn all(matrix: &Matrix, recorded: &Recorded, until: Option<Instant>, 
                 let at = |nth| Case { place: "store".into(), nth, phase: phase.into(), kind: Kind::Kill };
                 let cases: Vec<Case> = (first..first + AT_ONCE).map(at).collect();
                 let killed = lanes::each(&lane.test, &cases, one);
-                // Behind the first child that came to its end, or that there was no time for, nothing counts.
-                let counting =
-                    killed.into_iter().map_while(|killed| killed.filter(|(_, came_to_its_end)| !came_to_its_end));
-                counting.map(|(outcomes, _)| take(report, outcomes)).count() < cases.len()
+                let (counts, is_late) = counting(&killed);
+                killed.into_iter().take(counts).flatten().for_each(|(outcomes, _)| take(report, outcomes));
+                if is_late {
+                    // Nobody knows how many there would have been: one stands for all of them.
+                    report.pass_over(Runner::Killed);
+                }
+                counts < cases.len() || lane.hung.load(Ordering::Relaxed) >= HUNG
             });
             debug_assert!(ended);
         }
+    }
+}
+
+/// What a case came to with what was killed behind it, and what became of its child; `None` where there was no time for it.
+type Killed = Option<(Vec<(Case, Outcome)>, Child)>;
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Child {
+    /// It was killed.
+    Killed,
+    /// It came to its end: there was no such operation.
+    CameToItsEnd,
+    /// Neither: it hung, failed or was never there. So would those behind it.
+    Failed,
+}
+
+/// How many of some operations of the store count, and whether time ran out behind them. Behind the first child that was not
+/// killed nothing counts.
+fn counting(killed: &[Killed]) -> (usize, bool) {
+    let counts = killed.iter().take_while(|killed| matches!(killed, Some((_, Child::Killed)))).count();
+    match killed.get(counts) {
+        Some(Some((_, Child::Failed))) => (counts + 1, false),
+        next => (counts, matches!(next, Some(None))),
     }
 }
 
@@ -100,8 +141,17 @@ fn lane(matrix: &Matrix) -> Lane<'_> {
     let test = matrix.test().unwrap_or_else(|| {
         panic!("a child is started by its test's name, which is not known here: `.named(concat!(module_path!(), \"::NAME\"))`")
     });
-    let (title, deadline, depth) = (matrix.title(), matrix.deadline, matrix.depth);
-    Lane { test, title, deadline, depth, check: matrix.check.as_deref(), shapes: Mutex::default() }
+    let (title, nth, deadline, depth) = (matrix.title(), matrix.nth, matrix.deadline, matrix.depth);
+    Lane {
+        test,
+        title,
+        nth,
+        deadline,
+        depth,
+        check: matrix.check.as_deref(),
+        hung: AtomicU32::new(0),
+        shapes: Mutex::default(),
+    }
 }
 
 fn take(report: &mut Report, outcomes: Vec<(Case, Outcome)>) {
@@ -120,31 +170,41 @@ enum Ended {
 }
 
 impl Lane<'_> {
-    /// One child, and at depth 2 the recoveries that are killed behind it. Also says whether the child was not killed.
-    fn one(&self, case: &Case) -> (Vec<(Case, Outcome)>, bool) {
+    /// One child, and at depth 2 the recoveries that are killed behind it. Also says what became of the child.
+    fn one(&self, case: &Case) -> (Vec<(Case, Outcome)>, Child) {
         let home = match fast_dir() {
             Ok(home) => home,
-            Err(error) => return (vec![(case.clone(), Outcome::broken(error.to_string()))], false),
+            Err(error) => return (vec![(case.clone(), Outcome::broken(error.to_string()))], Child::Failed),
         };
         let dir = home.path();
         let ended = self.child(case, dir);
         let struck = fs::read_to_string(dir.join(STRUCK)).ok();
-        let came_to_its_end = matches!(ended, Ended::ByItself(_));
+        let child = match &ended {
+            Ended::Killed => Child::Killed,
+            Ended::ByItself(status) if status.success() => Child::CameToItsEnd,
+            Ended::ByItself(_) | Ended::Hung | Ended::NotStarted(_) => Child::Failed,
+        };
         let mut outcome = Outcome { fired: struck.is_some(), ..Outcome::default() };
         match &ended {
             Ended::Killed if struck.is_some() => {}
             Ended::Killed => outcome.broke.push("the child was killed by somebody else".to_owned()),
-            Ended::ByItself(status) => {
-                outcome.broke.push(format!("the child ended by itself ({status})\n{}", said(case, dir)))
-            }
+            Ended::ByItself(status) => outcome.broke.push(format!(
+                "the child was to be killed at this moment, never came to it and ended by itself ({status})\n{}",
+                said(case, dir)
+            )),
             Ended::Hung => {
+                self.hung.fetch_add(1, Ordering::Relaxed);
                 outcome.fired = true;
-                outcome.broke.push(format!("the child hung: no end within {:?}\n{}", self.deadline, said(case, dir)));
+                outcome.broke.push(format!(
+                    "the child hung: no end within {:?}; where it is slow and nothing worse, `.deadline(..)` gives it more; behind {HUNG} of them the rest is left out\n{}",
+                    self.deadline,
+                    said(case, dir)
+                ));
             }
             Ended::NotStarted(why) => outcome.broke.push(format!("the child cannot be started: {why}")),
         }
         if !matches!(ended, Ended::Killed) {
-            return (vec![(case.clone(), outcome)], came_to_its_end);
+            return (vec![(case.clone(), outcome)], child);
         }
         let acknowledged = Told::read(&dir.join(ACKNOWLEDGED));
         let mut outcomes = Vec::new();
@@ -158,7 +218,7 @@ impl Lane<'_> {
         outcome.last = checked.story.last(12).to_vec();
         outcome.ends = coverage::exits(&self.title, &checked.story, Some((case, None)));
         outcomes.insert(0, (case.clone(), outcome));
-        (outcomes, false)
+        (outcomes, child)
     }
 
     /// Starts this test again, alone, with one case in its environment.
@@ -169,6 +229,7 @@ impl Lane<'_> {
                 .args(alone(&self.test))
                 .env(CASE, case.to_string())
                 .env(PLACE, dir)
+                .env(OF, self.nth.to_string())
                 // A scenario that panics by itself does so in every child, and a trace of it costs more than its run.
                 .env("RUST_BACKTRACE", "0")
                 .stdin(Stdio::null())
@@ -241,13 +302,16 @@ impl Lane<'_> {
             Ended::ByItself(status) => {
                 return failed(format!("recovery ended by itself ({status})\n{}", said(case, copy.path())));
             }
-            Ended::Hung | Ended::NotStarted(_) => return failed("recovery did not come to an end".to_owned()),
+            Ended::Hung => return failed(format!("recovery hung: no end within {:?}", self.deadline)),
+            Ended::NotStarted(why) => return failed(format!("recovery cannot be started: {why}")),
         }
         if how == "again" {
             // It may come to its end: what it had to do is less than what its predecessor had.
             let further = Case { nth: case.nth + 1, ..asked };
-            if let Ended::Hung | Ended::NotStarted(_) = self.child(&further, copy.path()) {
-                return failed("the second recovery did not come to an end".to_owned());
+            match self.child(&further, copy.path()) {
+                Ended::Killed | Ended::ByItself(_) => {}
+                Ended::Hung => return failed(format!("the second recovery hung: no end within {:?}", self.deadline)),
+                Ended::NotStarted(why) => return failed(format!("the second recovery cannot be started: {why}")),
             }
         }
         let mut checked = trail_of(&trail, acknowledged.to_vec(), true);
@@ -296,7 +360,20 @@ fn said(case: &Case, dir: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::alone;
+    use super::{Child, Killed, alone, counting};
+
+    #[test]
+    fn operations_behind_the_end_do_not_count_and_one_that_there_was_no_time_for_is_told() {
+        let killed = || -> Killed { Some((Vec::new(), Child::Killed)) };
+        let came_to_its_end = || -> Killed { Some((Vec::new(), Child::CameToItsEnd)) };
+        let failed = || -> Killed { Some((Vec::new(), Child::Failed)) };
+        assert_eq!(counting(&[killed(), failed(), killed(), failed()]), (2, false));
+        assert_eq!(counting(&[killed(), killed(), came_to_its_end(), killed()]), (2, false));
+        assert_eq!(counting(&[killed(), came_to_its_end(), None]), (1, false));
+        assert_eq!(counting(&[killed(), None, None]), (1, true));
+        assert_eq!(counting(&[None, killed()]), (0, true));
+        assert_eq!(counting(&[killed(), killed()]), (2, false));
+    }
 
     #[test]
     fn a_child_is_asked_for_one_test_whoever_started_its_parent() {

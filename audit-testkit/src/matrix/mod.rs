@@ -12,7 +12,6 @@
 //! | `record` | the clean runs and the cases that follow from them |
 //! | `attempt` | one case in this process |
 //! | `judge` | what a trail must look like behind a fault |
-//! | `pledges` | what annotated calls expect and acknowledge, against what the trail holds |
 //! | `kill` | cases that end a child process, and recoveries that are killed as well |
 //! | `mortal` | the child's side of it, and a storage that ends the process |
 //! | `lanes` | as many cases at a time as the machine has processors |
@@ -30,7 +29,6 @@ mod judge;
 mod kill;
 mod lanes;
 mod mortal;
-mod pledges;
 mod record;
 mod report;
 mod runner;

@@ -5,6 +5,8 @@ use super::build::Matrix;
 use crate::case::Case;
 use crate::lab::{Lab, STRUCK, Setup, die, plain};
 use audit_runtime::journal::{DiskStorage, Map, SegmentFile, Storage};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(super) const CASE: &str = "AUDIT_CASE";
 /// Where a child finds its directory; a process without it is no child.
 pub(super) const PLACE: &str = "AUDIT_CASE_IN";
+
+/// Which matrix of its test a case belongs to, where that is not the first.
+pub(super) const OF: &str = "AUDIT_CASE_OF";
+
+/// The number of the matrix, among those of its test, that the environment's case belongs to.
+pub(super) fn asked() -> u32 {
+    std::env::var(OF).ok().and_then(|nth| nth.parse().ok()).unwrap_or(1)
+}
+
+/// The number of one more matrix of this test, from 1. A child and a replay run the same test, and number the same.
+pub(super) fn number(test: Option<&str>) -> u32 {
+    static MATRICES: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+    let Some(test) = test else { return 1 };
+    let mut matrices = MATRICES.lock();
+    let nth = matrices.entry(test.to_owned()).or_default();
+    *nth += 1;
+    *nth
+}
 
 pub(super) fn is_child() -> bool {
     std::env::var_os(PLACE).is_some()

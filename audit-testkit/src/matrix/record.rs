@@ -5,10 +5,13 @@ use super::judge;
 use super::scenario::Came;
 use crate::case::{Case, Kind, Kinds, phase_text};
 use crate::coverage::{self, Ended};
-use crate::lab::{Fired, Lab, Seen, Setup, can_happen, fast_dir, site_name};
+use crate::lab::{Fired, Lab, Seen, Setup, can_happen, fast_dir};
+use crate::sites::site_name;
 use crate::story::Story;
 use audit_runtime::fault::Phase;
-use std::collections::BTreeMap;
+use audit_runtime::model::{Kind as RecordKind, Record};
+use audit_runtime::{Id, catalogue};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a scenario does when nothing goes wrong.
 pub(crate) struct Recorded {
@@ -17,6 +20,8 @@ pub(crate) struct Recorded {
     pub(crate) shape: Vec<String>,
     /// Faults that the scenario asked for by itself.
     fired: Vec<Fired>,
+    /// How often the two runs suspended, where that differs.
+    pub(crate) suspended: Option<(u32, u32)>,
     /// The ends that the clean run shows.
     pub(crate) ends: Vec<Ended>,
 }
@@ -29,6 +34,11 @@ impl Recorded {
             *counts.entry((site_name(seen.hit.site), seen.hit.phase)).or_default() += 1;
         }
         counts
+    }
+
+    /// Whether a moment of this sort was reached at a site that is wanted.
+    pub(crate) fn reaches(&self, phase: Phase, wanted: impl Fn(&str) -> bool) -> bool {
+        self.seen.iter().any(|seen| seen.hit.phase == phase && wanted(&site_name(seen.hit.site)))
     }
 
     /// The audited functions that were reached.
@@ -69,32 +79,66 @@ fn clean(matrix: &Matrix) -> Result<(Recorded, Story), String> {
         return Err(format!("promises are broken without any fault:\n  {}", checked.broke.join("\n  ")));
     }
     let shape = checked.story.shape();
-    Ok((Recorded { seen, polls, shape, fired, ends: Vec::new() }, checked.story))
+    Ok((Recorded { seen, polls, shape, fired, suspended: None, ends: Vec::new() }, checked.story))
+}
+
+/// What two runs did not do equally often: moments, and where these are equal, ends.
+fn wobbling(first: &Recorded, second: &Recorded) -> Vec<String> {
+    let moments = |recorded: &Recorded| -> BTreeMap<String, usize> {
+        let counts = recorded.counts().into_iter();
+        counts.map(|((site, phase), n)| (format!("{site} {}", phase_text(phase)), n)).collect()
+    };
+    let mut wobbling = unequal(&moments(first), &moments(second));
+    if wobbling.is_empty() {
+        let ends = |recorded: &Recorded| -> BTreeMap<String, usize> {
+            let mut counts = BTreeMap::new();
+            recorded.shape.iter().for_each(|end| *counts.entry(format!("the end `{end}`")).or_default() += 1);
+            counts
+        };
+        wobbling = unequal(&ends(first), &ends(second));
+    }
+    wobbling
+}
+
+/// What was counted twice with two answers.
+fn unequal(before: &BTreeMap<String, usize>, after: &BTreeMap<String, usize>) -> Vec<String> {
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let of = |counts: &BTreeMap<String, usize>, name: &String| counts.get(name).copied().unwrap_or(0);
+    let counted = all.into_iter().map(|name| (name, of(before, name), of(after, name)));
+    let unequal = counted.filter(|(_, before, after)| before != after);
+    unequal.map(|(name, before, after)| format!("{name}: {before} times, then {after} times")).collect()
+}
+
+/// What is said of a scenario that nothing could be done to.
+fn nothing() -> String {
+    let cure = match catalogue().sites.len() {
+        0 => "no audited function is linked in; annotate what it calls with `#[audited]`".to_owned(),
+        n => format!(
+            "{n} are linked in, and it has to call one of them: on this thread, in a task of its runtime, or on a thread of `lab.thread`"
+        ),
+    };
+    format!("the scenario reached no audited site, so nothing is tested: {cure}")
 }
 
 /// Two clean runs that must be equal.
 pub(crate) fn twice(matrix: &Matrix) -> Result<Recorded, String> {
     let (mut first, story) = clean(matrix)?;
     let (second, _) = clean(matrix)?;
-    let (before, after) = (first.counts(), second.counts());
-    let mut wobbling: Vec<String> = Vec::new();
-    for (moment, n) in before.iter().chain(after.iter().filter(|(moment, _)| !before.contains_key(*moment))) {
-        let counts = (before.get(moment).copied().unwrap_or(0), after.get(moment).copied().unwrap_or(0));
-        if counts.0 != counts.1 {
-            let (site, phase) = moment;
-            wobbling.push(format!("{site} {}: {} times, then {} times", phase_text(*phase), counts.0, counts.1));
-        }
-        debug_assert!(*n > 0);
-    }
+    let wobbling = wobbling(&first, &second);
     if !wobbling.is_empty() {
         return Err(format!(
-            "the scenario does not repeat, so its faults have no address:\n  {}",
+            "the scenario does not repeat, so its faults have no address: of two runs without a fault, the second did otherwise; \
+             make it start from the same state and leave time, chance and what earlier runs left out of it\n  {}",
             wobbling.join("\n  ")
         ));
     }
-    if first.moments() == 0 && matrix.kinds != Kinds::NONE {
-        return Err("the scenario reached no audited site: nothing would be tested".to_owned());
+    let is_idle =
+        |(_, record): &(Id, Record)| matches!(record.header.kind, RecordKind::StreamOpened | RecordKind::StreamClosed);
+    if first.moments() == 0 && (matrix.kinds != Kinds::NONE || story.records.iter().all(is_idle)) {
+        return Err(nothing());
     }
+    // Who waits for other threads suspends as often as chance has it.
+    first.suspended = Some((first.polls, second.polls)).filter(|(before, after)| before != after);
     first.ends = coverage::lab(&matrix.title(), &first.seen, &story, &first.fired);
     Ok(first)
 }
@@ -122,7 +166,12 @@ pub(crate) fn cases(matrix: &Matrix, recorded: &Recorded, kinds: Kinds) -> Vec<C
         cases.extend(asked.filter(|kind| can_happen(**kind, hit)).map(|kind| seen.case(*kind)));
     }
     let whole = matrix.sites.is_empty() && matrix.phases.is_none();
-    if whole && matrix.scenario.is_async && kinds.has(Kind::Cancel) && matrix.kinds.has(Kind::Cancel) {
+    if whole
+        && recorded.suspended.is_none()
+        && matrix.scenario.is_async
+        && kinds.has(Kind::Cancel)
+        && matrix.kinds.has(Kind::Cancel)
+    {
         // What no rewrite sees is still cut: wherever the scenario suspends.
         let suspended = |nth| Case { place: "poll".into(), nth, phase: "pending".into(), kind: Kind::Cancel };
         cases.extend((1..=recorded.polls).map(suspended));

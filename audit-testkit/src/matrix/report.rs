@@ -71,10 +71,14 @@ pub struct Report {
     pub blind: Vec<String>,
     /// `?`s whose error the testkit cannot make, as `file:line`.
     pub mute: Vec<String>,
+    /// How often two runs without a fault suspended, where that differs: suspensions have no address then.
+    pub suspended: Option<(u32, u32)>,
     /// How long it took.
     pub took: Duration,
     /// Failures are part of the failure-path coverage: nobody takes this report in hand.
     pub(crate) is_kept: bool,
+    /// Which of its test's matrices this is, from 1.
+    pub(crate) nth: u32,
     /// The same counts for each runner that had a case.
     pub runners: BTreeMap<Runner, Tally>,
     /// Which ends of which functions were shown.
@@ -98,7 +102,8 @@ impl Report {
         let mut cells = Cells::of(recorded);
         cells.take(None, false, &recorded.ends);
         let (sites, calls, moments) = (recorded.names().len(), recorded.calls(), recorded.moments());
-        Report { test, sites, calls, moments, blind, mute, cells, ..Report::default() }
+        let suspended = recorded.suspended;
+        Report { test, sites, calls, moments, blind, mute, suspended, cells, ..Report::default() }
     }
 
     /// Cases that a runner is going to try.
@@ -162,7 +167,8 @@ impl Report {
 
     fn replay(&self, case: &Case) -> String {
         let package = std::env::var("CARGO_PKG_NAME").map(|name| format!(" -p {name}")).unwrap_or_default();
-        format!("AUDIT_CASE='{case}' cargo test{package} {} -- --exact --nocapture", self.test)
+        let of = if self.nth > 1 { format!("AUDIT_CASE_OF={} ", self.nth) } else { String::new() };
+        format!("{of}AUDIT_CASE='{case}' cargo test{package} {} -- --exact --nocapture", self.test)
     }
 }
 
@@ -198,6 +204,12 @@ impl fmt::Display for Report {
             writeln!(
                 f,
                 " blind  {blind} was not seen into: its awaits and `?`s are cut only where the scenario suspends"
+            )?;
+        }
+        if let Some((before, after)) = self.suspended {
+            writeln!(
+                f,
+                " blind  the scenario suspended {before} times, then {after} times: it waits for other threads, and is cut at its awaits alone"
             )?;
         }
         for mute in &self.mute {

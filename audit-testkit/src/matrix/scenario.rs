@@ -58,7 +58,7 @@ impl Scenario {
         F: Fn(Lab) -> T + 'static,
         T: Told,
     {
-        let play = move |lab: &Lab| came(|| Some(lab.scope(|| work(lab.clone())).told()));
+        let play = move |lab: &Lab| came(|| Some(lab.play(|| work(lab.clone())).told()));
         Scenario { play: Box::new(play), is_async: false }
     }
 

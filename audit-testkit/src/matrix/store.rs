@@ -152,7 +152,7 @@ fn judged(title: &str, case: &Case, played: Result<Played, String>) -> Judged {
         Ok(played) => played,
         Err(why) => return (Outcome::broken(why), Story::default(), None),
     };
-    let checked = match ran {
+    let mut checked = match ran {
         // Nothing was recorded and nothing ran: what is left must open all the same.
         None => judge::trail_of(&home.path().join("trail"), Vec::new(), true),
         Some(Ran { lab, came, orphans, cut }) => {
@@ -163,6 +163,11 @@ fn judged(title: &str, case: &Case, played: Result<Played, String>) -> Judged {
             checked
         }
     };
+    if !fired {
+        checked
+            .broke
+            .insert(0, format!("the scenario asks its store less than {} times for `{}`", case.nth, case.phase));
+    }
     let ends = match fired {
         true => coverage::exits(title, &checked.story, Some((case, None))),
         false => Vec::new(),

@@ -136,6 +136,12 @@ pub fn promise(recorder: &Recorder, amount: &str) -> Result<u64, Fault> {
     Ok(taken)
 }
 
+/// Puts something aside, whether or not that can be recorded.
+#[audited(node = "aside", on_audit_failure = degrade)]
+pub fn aside(amount: u64) -> u64 {
+    amount
+}
+
 /// Refuses a customer, whose address stands in the error.
 ///
 /// # Errors

@@ -196,6 +196,40 @@ fn a_scenario_that_hangs_without_a_fault_is_told() {
     assert!(text.contains("the scenario hung: no end within 200ms"), "{text}");
 }
 
+/// Switches the child below on.
+const CHILD: &str = "LAB_TESTS_ADVERSITY_CHILD";
+
+/// Not a test of its own: what the child below does.
+#[test]
+fn a_child_blocks_its_thread() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let blocks = |_lab| {
+        if parse("1").is_err() {
+            std::thread::sleep(Duration::from_secs(3));
+        }
+    };
+    Matrix::of_sync(blocks)
+        .kinds(Kinds::ERROR)
+        .phases(&[Phase::BeforeComplete])
+        .deadline(Duration::from_millis(100))
+        .run();
+}
+
+#[test]
+fn a_scenario_that_blocks_its_thread_is_told_of_while_it_hangs() {
+    let own = std::env::current_exe().expect("this test's own path");
+    let mut child = std::process::Command::new(own);
+    // As anybody starts it: the harness keeps what tests print.
+    child.args(["adversity::a_child_blocks_its_thread", "--exact"]).env(CHILD, "1").env("AUDIT_COVERAGE", "");
+    let output = child.output().expect("the test starts");
+    let told = String::from_utf8_lossy(&output.stderr);
+    let case = "v1;lab_tests::parse#1;before-complete;error";
+    assert!(output.status.success(), "it came to its end at last: {told}");
+    assert!(told.contains("a_child_blocks_its_thread: the scenario hangs behind") && told.contains(case), "{told}");
+}
+
 #[test]
 fn t16_a_fault_that_was_armed_by_hand_and_never_happened_is_told() {
     let never = |arm: &dyn Fn(&Lab)| {
@@ -207,10 +241,9 @@ fn t16_a_fault_that_was_armed_by_hand_and_never_happened_is_told() {
         })
     };
     let text = never(&|lab| lab.inject("parse#9", Phase::AfterBegin, Kind::Panic));
-    assert!(
-        text.contains("INERT: v1;lab_tests::parse#9;after-begin;panic was armed, and its moment never came"),
-        "{text}"
-    );
+    let never_came = "INERT: v1;lab_tests::parse#9;after-begin;panic was armed, and its moment never came";
+    let came = "the scenario came to `after-begin` of lab_tests::parse 1 times";
+    assert!(text.contains(&format!("{never_came}: {came}")), "{text}");
     let text = never(&|lab| lab.inject("total", Phase::BeforeComplete, Kind::Error));
     assert!(text.contains("before-complete;error was armed, and cannot happen at this moment"), "{text}");
     let text = never(&|lab| lab.inject("parse", Phase::BeforeBegin, Kind::Cancel));

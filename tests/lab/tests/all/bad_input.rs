@@ -21,12 +21,56 @@ fn t16_a_scenario_that_does_not_repeat_names_its_sites() {
     });
     assert!(text.contains("does not repeat"), "{text}");
     assert!(text.contains("lab_tests::parse before-begin: 1 times, then 2 times"), "{text}");
+    assert!(text.contains("make it start from the same state"), "{text}");
+}
+
+#[test]
+fn t16_a_scenario_that_ends_otherwise_the_second_time_names_the_end() {
+    let runs = Cell::new(0);
+    let text = said(|| {
+        Matrix::of_sync(move |_lab| {
+            runs.set(runs.get() + 1);
+            drop(parse(if runs.get() == 2 { "none" } else { "1" }));
+        })
+        .kinds(Kinds::PANIC)
+        .run();
+    });
+    assert!(text.contains("does not repeat"), "{text}");
+    for end in ["the end `parse returned`: 1 times, then 0 times", "the end `parse errored`: 0 times, then 1 times"] {
+        assert!(text.contains(end), "{text}");
+    }
+}
+
+#[test]
+fn a_scenario_that_suspends_as_often_as_chance_has_it_is_cut_at_its_awaits_alone() {
+    let runs = Cell::new(0);
+    let report = Matrix::new(move |_lab| {
+        runs.set(runs.get() + 1);
+        let once_more = runs.get() == 2;
+        async move {
+            drop(parse("1"));
+            if once_more {
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .kinds(Kinds::PANIC | Kinds::CANCEL)
+    .try_run()
+    .expect("no child");
+    assert!(report.is_sound(), "{report}");
+    assert_eq!(report.suspended, Some((0, 1)));
+    assert!(report.to_string().contains("suspended 0 times, then 1 times"), "{report}");
 }
 
 #[test]
 fn zero_sites_are_an_error() {
+    let text = said(|| Matrix::of_sync(|_lab| ()).run());
+    assert!(text.contains("reached no audited site, so nothing is tested"), "a clean run alone: {text}");
     let text = said(|| Matrix::of_sync(|_lab| ()).matrix().run());
-    assert!(text.contains("reached no audited site"), "{text}");
+    assert!(
+        text.contains("reached no audited site") && text.contains("are linked in, and it has to call one"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -35,6 +79,17 @@ fn an_unknown_site_is_told_its_near_names() {
     assert!(text.contains("no audited site is called `prase`") && text.contains("lab_tests::parse"), "{text}");
     let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).sites("chrage").kinds(Kinds::PANIC).run());
     assert!(text.contains("lab_tests::charge"), "{text}");
+    let text = said(|| drop(Lab::new().hold("zzzzzzzzzzzzzzzzzzzzzzzz", Phase::AfterBegin)));
+    assert!(text.contains("linked in are ") && text.contains(" more"), "{text}");
+}
+
+#[test]
+fn a_check_that_asks_for_an_unknown_site_is_told_its_near_names() {
+    let check = |case: &audit_testkit::Case, _: &audit_testkit::Story| assert!(!case.at("prase"));
+    let report = Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::PANIC).check(check).try_run().expect("no child");
+    let told = "no audited site is called `prase`; near names: lab_tests::parse";
+    assert!(!report.failures.is_empty() && report.failures.len() == report.planned, "{report}");
+    assert!(report.failures.iter().all(|failure| failure.broke[0].contains(told)), "{report}");
 }
 
 #[test]
@@ -53,6 +108,7 @@ fn t16_a_fault_that_never_fires_is_inert_and_fails() {
     assert!(!report.is_sound());
     assert_eq!((report.fired, report.inert), (0, report.planned));
     assert!(report.to_string().contains("INERT"), "{report}");
+    assert!(report.to_string().contains("the scenario came to `before-begin` of lab_tests::parse 0 times"), "{report}");
     assert!(report.last_clean.is_some(), "the last clean run was no run of the same scenario");
 }
 
@@ -60,6 +116,8 @@ fn t16_a_fault_that_never_fires_is_inert_and_fails() {
 fn labs_do_not_nest() {
     let text = said(|| Lab::new().scope(|| drop(Lab::new())));
     assert!(text.contains("do not nest"), "{text}");
+    let text = said(|| Lab::new().scope(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::PANIC).run()));
+    assert!(text.contains("a lab, or a matrix, was opened inside a lab"), "{text}");
 }
 
 #[test]
@@ -79,6 +137,9 @@ fn a_choice_that_leaves_nothing_to_test_does_not_pass() {
     // It is linked in, and the scenario does not call it.
     let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).sites("charge").kinds(Kinds::PANIC).run());
     assert!(text.contains("no site that fits `charge`"), "{text}");
+    let phases = [Phase::AfterBegin, Phase::Question(7)];
+    let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::PANIC).phases(&phases).run());
+    assert!(text.contains("never comes to `question-7` at the sites that are asked for"), "{text}");
     let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::CANCEL).run());
     assert!(text.contains("no fault was put anywhere (0 planned)"), "a sync call cannot be dropped: {text}");
     let text = said(|| Matrix::of_sync(|_lab| drop(parse("1"))).kinds(Kinds::PANIC).budget(Duration::ZERO).run());
@@ -101,7 +162,13 @@ fn a_replay_of_a_case_that_cannot_be_says_so() {
     let text = replay("v1;lab_tests::parse#1;after-begin;pain");
     assert!(text.contains("kinds are panic, error"), "{text}");
     let text = replay("v1;lab_tests::parse#99;after-begin;panic");
-    assert!(text.contains("INERT"), "{text}");
+    assert!(text.contains("INERT") && text.contains("came to `after-begin` of lab_tests::parse 3 times"), "{text}");
+    let text = replay("v1;lab_tests::parse#1;after-complete;error");
+    assert!(text.contains("INERT") && text.contains("`error` cannot happen at this moment"), "{text}");
+    let text = replay("v1;lab_tests::parse#1;after-begn;panic");
+    assert!(text.contains("`after-begn` is no moment; moments are before-begin, after-begin"), "{text}");
+    let text = replay("v1;store#999;write;fails-once");
+    assert!(text.contains("INERT") && text.contains("less than 999 times for `write`"), "{text}");
 }
 
 #[test]

@@ -66,6 +66,19 @@ fn an_injected_error_takes_the_place_of_the_value() {
 }
 
 #[test]
+fn a_check_names_a_site_by_its_path_the_end_of_it_or_its_node() {
+    let names = ["refuse the customer", "refuse_customer", "work::refuse_customer", "lab_tests::work::refuse_customer"];
+    let report = Matrix::of_sync(|_lab| drop(lab_tests::work::refuse_customer("nobody")))
+        .kinds(Kinds::PANIC)
+        .check(move |case: &Case, _| {
+            assert!(names.iter().all(|name| case.at(name)) && !case.at("parse") && !case.at("poll"))
+        })
+        .try_run()
+        .expect("no child");
+    assert!(report.is_sound() && report.fired > 0, "{report}");
+}
+
+#[test]
 fn a_broken_promise_is_printed_with_its_replay() {
     let report = Matrix::of_sync(|_lab| drop(order(LINES)))
         .kinds(Kinds::PANIC)

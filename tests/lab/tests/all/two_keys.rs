@@ -39,6 +39,57 @@ fn a_trail_of_a_lab_says_so_and_the_doctor_names_it() {
     lab.finish();
 }
 
+/// Switches the child below on: where it finds its trail.
+const CHILD: &str = "LAB_TESTS_TWO_KEYS_CHILD";
+
+/// The testkit is compiled into this program, which is one key. The environment is not the other one.
+#[test]
+fn a_case_in_the_environment_does_nothing_without_a_lab() {
+    if let Some(trail) = std::env::var_os(CHILD) {
+        let recorder = audit_runtime::Builder::new(trail).project(false).open().expect("the trail opens");
+        recorder.scope(|| lab_tests::parse("1")).expect("a number");
+        recorder.close().expect("closed");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let trail = dir.path().join("trail");
+    for kind in ["panic", "error", "kill"] {
+        let mut child = Command::new(std::env::current_exe().expect("this test's own path"));
+        child.args(["two_keys::a_case_in_the_environment_does_nothing_without_a_lab", "--exact"]);
+        child.env(CHILD, &trail).env("AUDIT_CASE_IN", dir.path());
+        child.env("AUDIT_CASE", format!("v1;lab_tests::parse#1;after-begin;{kind}"));
+        let output = child.output().expect("it starts");
+        assert!(output.status.success(), "{kind}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    let story = audit_testkit::Story::read(&trail).expect("readable");
+    let _all = story.of("parse").times(3).completed();
+    assert_eq!(heads(&trail), [true; 3]);
+}
+
+/// Files of the runtime that read the environment.
+fn readers(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(readers(&path));
+        } else if std::fs::read_to_string(&path).is_ok_and(|text| text.contains("env::var")) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_runtime_reads_its_settings_and_nothing_of_the_testkit() {
+    assert_eq!(readers(&workspace().join("audit-runtime/src")), ["config.rs"]);
+    let settings: Vec<&str> = audit_runtime::config::SETTINGS.iter().map(|setting| setting.name).collect();
+    for ours in ["AUDIT_CASE", "AUDIT_CASE_IN", "AUDIT_CASE_OF", "AUDIT_COVERAGE"] {
+        assert!(!settings.contains(&ours), "{ours}");
+    }
+    assert!(settings.contains(&"AUDIT_REQUIRED"), "{settings:?}");
+}
+
 /// The build directory that this test was built in.
 fn target() -> PathBuf {
     let own = std::env::current_exe().expect("this test's own path");

@@ -19,6 +19,8 @@ fn a_wrong_sentence_is_refused_with_the_trail() {
     assert!(said.contains("parse has 2 entries, not 0"), "{said}");
     let said = refused(|trail| drop(trail.of("nobody").cancelled()));
     assert!(said.contains("nobody has no entry"), "{said}");
+    let said = refused(|trail| drop(trail.of("prase").one()));
+    assert!(said.contains("prase has 0 entries, not 1; near names: lab_tests::parse, parse"), "{said}");
     let said = refused(|trail| drop(trail.of("order").inside("parse")));
     assert!(said.contains("did not happen inside parse"), "{said}");
     let said = refused(|trail| drop(trail.of("order").saying("no such text")));

@@ -1,6 +1,9 @@
 //! Small scenarios in a build with the planted bugs. `AUDIT_SEEDED_BUG` switches one on; without it every runner must find
 //! nothing, with it the named one must find the bug. `all/controls.rs` starts them and reads what they print.
 
+mod silence;
+mod verifier;
+
 use audit_runtime::seeded;
 use audit_testkit::{Case, Kind, Kinds, Lab, Matrix, Phase, Story};
 use lab_tests::work::{book, load, promise, refuse_customer, split};

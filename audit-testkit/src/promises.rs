@@ -1,16 +1,51 @@
-//! What annotated calls expect and acknowledge, against what the trail holds (I9): a body that ran has its expectations
-//! behind its opening, one that ended has an acknowledgement that fits its end.
+//! What annotated calls owe the trail, by what they were seen to do: a body that ran has its opening (I5) and its
+//! expectations behind that, one that ended has an acknowledgement that fits its end (I9).
 
-use crate::lab::{Seen, site_name};
+use crate::lab::Seen;
+use crate::sites::site_name;
 use crate::story::{Entry, Story};
 use audit_runtime::contract::Term;
 use audit_runtime::fault::Phase;
 use audit_runtime::model::record::flag;
 use audit_runtime::model::{Key, Kind, Record};
+use audit_runtime::site::OnFailure;
 use audit_runtime::{Id, Status};
+use std::collections::BTreeSet;
 
 /// What is missing, or says otherwise.
 pub(crate) fn kept(seen: &[Seen], story: &Story) -> Vec<String> {
+    let mut broke = openings(seen, story);
+    broke.extend(pledges(seen, story));
+    broke
+}
+
+/// Bodies that ran without an opening of their own. Where the annotation allows it, a record has to tell of them.
+fn openings(seen: &[Seen], story: &Story) -> Vec<String> {
+    let entered = seen.iter().filter(|seen| seen.hit.phase == Phase::Entered);
+    let bare = entered.filter(|seen| {
+        let own = story.entries.get(&seen.hit.state);
+        !own.is_some_and(|entry| entry.site == site_name(seen.hit.site))
+    });
+    let degrades = |seen: &&Seen| matches!(seen.hit.site.options.on_failure, OnFailure::Degrade);
+    let (allowed, wrong): (Vec<&Seen>, Vec<&Seen>) = bare.partition(degrades);
+    let mut broke: Vec<String> = wrong
+        .iter()
+        .map(|seen| format!("I5 the body of {} ran without an opening of its own", site_name(seen.hit.site)))
+        .collect();
+    let told: u64 = story.of_kind(Kind::Gap).iter().filter_map(|gap| gap.body.uint(Key::Count)).sum();
+    if told < allowed.len() as u64 {
+        let names: BTreeSet<String> = allowed.iter().map(|seen| site_name(seen.hit.site)).collect();
+        broke.push(format!(
+            "I5 {} bodies of {} ran without an opening, and gap records tell of {told}",
+            allowed.len(),
+            names.into_iter().collect::<Vec<_>>().join(", ")
+        ));
+    }
+    broke
+}
+
+/// What calls have declared and acknowledged.
+fn pledges(seen: &[Seen], story: &Story) -> Vec<String> {
     let entered = seen.iter().filter(|seen| seen.hit.phase == Phase::Entered);
     let own = entered.filter_map(|seen| {
         let entry = story.entries.get(&seen.hit.state)?;
