@@ -132,7 +132,7 @@ enum Arrived {
     Now(Box<Visit>),
 }
 
-/// Completes what is open: the first node state that is COMPLETED now, or that was, is what the write came from.
+/// Completes what is open. What the write came from is the node state that was COMPLETED first, by whichever process.
 fn finish_visits(visits: Vec<Arrived>, write: &WritePast) -> Result<(Id, Vec<Token>), Error> {
     let output = Slot::Digest(write.content.clone());
     let now = visits.iter().find_map(|arrived| match arrived {
@@ -144,7 +144,7 @@ fn finish_visits(visits: Vec<Arrived>, write: &WritePast) -> Result<(Id, Vec<Tok
         Arrived::Now(visit) => visit.completed(&output, None),
     };
     let tokens: Result<Vec<Token>, Error> = visits.into_iter().map(end).collect();
-    Ok((now.or(write.producer).unwrap_or(Id::NONE), tokens?))
+    Ok((write.producer.or(now).unwrap_or(Id::NONE), tokens?))
 }
 
 impl InDoubt {

@@ -2,12 +2,13 @@
 //! when nobody disturbs it.
 
 use crate::child::{Ended, Victim, fast_place};
+use audit_runtime::model::Kind;
 use audit_runtime::trail::Trail;
 use std::collections::BTreeMap;
 use std::path::Path;
 use workspace_tests::journey::{self, Journey, Marks};
 use workspace_tests::seed::Seed;
-use workspace_tests::story::{Told, check};
+use workspace_tests::story::{Story, Told, check};
 use workspace_tests::victim::pipeline::{LOG, ROWS};
 
 /// What the sinks hold, and how often each file was written.
@@ -114,6 +115,36 @@ fn j5_j6_l10_l27_l28_l34_l35_l36_killed_at_every_record_and_resumed_it_comes_to_
     // Each way of going on was met by some kill.
     let met = [all.held_again, all.adopted, all.finished, all.read_back[0], all.read_back[1]];
     assert!(met.iter().all(|n| *n > 0), "{all:?}");
+}
+
+/// Moments at which a killed process leaves a receipt as the last word on its sinks.
+fn behind_receipts(happens: u64) -> Vec<u64> {
+    let last_is_receipt = |at: &u64| {
+        let (_dir, trail) = fast_place();
+        pipeline(&Victim::plain(), &trail, *at);
+        let story = Story::read(&trail).unwrap();
+        story
+            .points
+            .iter()
+            .max_by_key(|(id, _)| id.seq)
+            .is_some_and(|(_, record)| record.header.kind == Kind::SinkReceipt)
+    };
+    (1..=happens).filter(last_is_receipt).collect()
+}
+
+#[test]
+fn l35_killed_behind_a_receipt_and_again_while_that_is_made_good_artifacts_name_what_completed() {
+    let (happens, journey, files) = undisturbed();
+    let moments = behind_receipts(happens);
+    assert!(moments.len() > 4, "{moments:?}");
+    let mut resumes = 0;
+    for first in moments {
+        for second in 1..=6 {
+            let marks = killed_at(&Victim::plain(), &[first, second], (&journey, &files));
+            resumes += marks.unwrap_or_else(|wrong| panic!("killed at {first}, then at {second}: {wrong}")).resumes;
+        }
+    }
+    assert!(resumes > 20, "{resumes} resumes");
 }
 
 #[test]

@@ -292,6 +292,9 @@ impl Past {
         if let Some(turn) = visit.turn.filter(stands) {
             standing.course = turn;
         }
+        if status == Status::Completed {
+            self.produced(visit.token, record.header.subject);
+        }
     }
 
     /// A row that its source refused says so by a note of its token.
@@ -361,9 +364,9 @@ impl Past {
                 standing.write = Some(id);
             }
         }
-        let (sink, key, producer) = (text(Key::Sink), text(Key::IdempotencyKey), states.first().copied());
+        let (sink, key) = (text(Key::Sink), text(Key::IdempotencyKey));
         let (stage, open) = (Stage::Prepared, tokens.len());
-        self.writes.insert(id, WritePast { sink, key, content, stage, tokens, open, producer, durable_in: 0 });
+        self.writes.insert(id, WritePast { sink, key, content, stage, tokens, open, producer: None, durable_in: 0 });
         self.book.opened(id, Entity::SinkWrite);
     }
 
@@ -396,10 +399,9 @@ impl Past {
         self.book.closed(id);
         let text = |key| record.body.text(key).unwrap_or_default().to_owned();
         self.last_writes.insert(text(Key::Sink), text(Key::IdempotencyKey));
-        let producer = ids(record, Key::States).first().copied();
         let durable_in = self.began.len();
         if let Some(write) = self.writes.get_mut(&id) {
-            (write.stage, write.producer, write.durable_in) = (Stage::Durable(place), producer, durable_in);
+            (write.stage, write.durable_in) = (Stage::Durable(place), durable_in);
         }
     }
 

@@ -33,7 +33,7 @@ pub struct WritePast {
     pub tokens: Vec<Id>,
     /// How many of them have no outcome.
     pub(super) open: usize,
-    /// The first node state of the receipt: what produced its artifacts.
+    /// The first node state that is COMPLETED behind the receipt: what produced its artifacts.
     pub producer: Option<Id>,
     /// Which process of the run recorded the receipt, counted from its start.
     pub(super) durable_in: usize,
@@ -68,6 +68,16 @@ impl Past {
             if let Some(standing) = self.live.get_mut(&token).filter(|standing| standing.write == Some(id)) {
                 standing.write = None;
             }
+        }
+    }
+
+    /// A node state of this token is COMPLETED. The receipt's own states may have died with their process: what produced
+    /// the artifacts is then the first one that a later process has opened again and completed.
+    pub(super) fn produced(&mut self, token: Id, state: Id) {
+        let write = self.live.get(&token).and_then(|standing| standing.write);
+        let Some(write) = write.and_then(|id| self.writes.get_mut(&id)) else { return };
+        if matches!(write.stage, Stage::Durable(_)) {
+            write.producer.get_or_insert(state);
         }
     }
 
