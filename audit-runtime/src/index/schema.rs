@@ -5,7 +5,7 @@
 //! differ between two indexes of one journal and stand in no dump.
 
 /// Version of the schema; stands in `PRAGMA user_version`.
-pub const VERSION: i64 = 3;
+pub const VERSION: i64 = 4;
 
 /// Marks the file as ours: `PRAGMA application_id`, "AUDX".
 pub(super) const APPLICATION: i64 = 0x4155_4458;
@@ -168,6 +168,10 @@ CREATE INDEX outcomes_by_token ON outcomes(run_id, token_id);
 CREATE INDEX payloads_by_entity ON payloads(run_id, entity_id);
 CREATE INDEX records_of_retention ON records(kind, subject) WHERE kind IN ('HOLD_PLACED', 'HOLD_LIFTED');
 CREATE INDEX calls_by_parent ON calls(run_id, state_id, operation_id);
+CREATE INDEX nodes_by_run ON nodes(run_id, node_id);
+CREATE INDEX batches_by_run ON batches(run_id, batch_id);
+CREATE INDEX operations_by_run ON operations(run_id, operation_id);
+CREATE INDEX artifacts_by_run ON artifacts(run_id);
 ";
 
 /// For people: times as text, places as `file:line`, durations in milliseconds.

@@ -156,6 +156,7 @@ impl Store {
     pub(super) fn immutable(path: &Path) -> Result<Store, Failure> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(uri(path), flags)?;
+        conn.pragma_update(None, "cache_size", -65_536)?;
         let store = Store { conn };
         store.check()?;
         Ok(store)

@@ -15,8 +15,8 @@ pub(super) type Wrong = (&'static str, Id, String);
 pub(super) struct Orders {
     /// Every terminal outcome of each token.
     outcomes: BTreeMap<Id, Vec<Id>>,
-    /// The receipt that an outcome names, by the outcome's place.
-    delivered: Vec<(Id, Id)>,
+    /// The outcomes that name a receipt, by the receipt's place.
+    delivered: BTreeMap<Id, Vec<Id>>,
     /// The node states that a receipt completes, by the receipt's place.
     receipts: Vec<(Id, Vec<Id>)>,
     /// The receipt that a checkpoint names, by the checkpoint's place.
@@ -31,7 +31,9 @@ impl Orders {
         match header.kind {
             Kind::TokenOutcome => {
                 self.outcomes.entry(header.subject).or_default().push(id);
-                self.delivered.extend(record.body.id(Key::Receipt).map(|receipt| (id, receipt)));
+                if let Some(receipt) = record.body.id(Key::Receipt) {
+                    self.delivered.entry(receipt).or_default().push(id);
+                }
             }
             Kind::TokenForked | Kind::TokenExpanded => self.outcomes.entry(header.subject).or_default().push(id),
             Kind::SinkReceipt => {
@@ -68,8 +70,9 @@ impl Orders {
             );
         }
         for (checkpoint, receipt) in &self.checkpoints {
-            let late = self.delivered.iter().filter(|(outcome, of)| of == receipt && before(*checkpoint, *outcome));
-            wrong.extend(late.map(|(outcome, _)| {
+            let delivered = self.delivered.get(receipt).into_iter().flatten();
+            let late = delivered.filter(|outcome| before(*checkpoint, **outcome));
+            wrong.extend(late.map(|outcome| {
                 (
                     "I3",
                     *checkpoint,

@@ -192,6 +192,36 @@ fn t19_each_rule_names_the_violation_that_plain_sql_plants() {
     }
 }
 
+/// What SQLite would do too often: pass over a whole table for one run, or over a whole run for one of its rows.
+fn too_often(trail: &Trail, sql: &str) -> Vec<String> {
+    let mut plan = trail.index.store.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = plan.query_map([None::<&str>], |row| Ok((row.get(0)?, row.get(1)?, row.get(3)?))).unwrap();
+    let steps: Vec<(i64, i64, String)> = steps.map(Result::unwrap).collect();
+    let for_each = |parent: i64| steps.iter().any(|(id, _, step)| *id == parent && step.starts_with("CORRELATED"));
+    let passes = |parent: i64, step: &str| {
+        (step.starts_with("SCAN") && !step.contains("VALUES CLAUSE") && !step.contains("CONSTANT"))
+            || (for_each(parent) && step.ends_with("(run_id=?)"))
+    };
+    steps.iter().filter(|(_, parent, step)| passes(*parent, step)).map(|(_, _, step)| step.clone()).collect()
+}
+
+/// A sweep's time grows with what it reads, not with its square: many runs, and many rows of one run.
+#[test]
+fn t19_no_rule_passes_over_a_table_for_each_run_or_over_a_run_for_each_row() {
+    let (_dir, layout) = trail();
+    let trail = Trail::scan(layout.root()).unwrap();
+    for rule in rules::rules() {
+        assert_eq!(too_often(&trail, &rule.sql), Vec::<String>::new(), "{}: {}", rule.id, rule.sql);
+    }
+    // The controls: a search for a state by its id alone, and a table without its index.
+    let by_id = "SELECT c.call_id FROM calls c WHERE c.run_id = ?1 AND NOT EXISTS (SELECT 1 FROM node_states s
+      WHERE s.run_id = c.run_id AND s.state_id = c.state_id)";
+    assert_eq!(too_often(&trail, by_id), ["SEARCH s USING INDEX states_by_run (run_id=?)"]);
+    trail.index.store.conn.execute_batch("DROP INDEX batches_by_run").unwrap();
+    let found: Vec<_> = rules::rules().iter().flat_map(|rule| too_often(&trail, &rule.sql)).collect();
+    assert_eq!(found, ["SCAN batches"; 2]);
+}
+
 #[test]
 fn q9_stats_tell_latency_the_slowest_and_what_never_ended() {
     let (dead, by) = dead_and_recovered(3, 5);

@@ -1,4 +1,6 @@
 //! The sweep's rules as SQL over the index, `?1` the run. S4, S5 and S16 are generated from tables, not written by hand.
+//!
+//! A run may have millions of tokens and states: what a rule looks up for each of them has an index or is gathered once.
 
 use crate::index::key_of;
 use crate::model::{check, outcome};
@@ -43,18 +45,19 @@ pub(super) fn rules() -> Vec<Rule> {
         rule("S5", "an outcome that lacks a field of its path, or has a forbidden one", E::None, outcome::wrong_fields_sql()),
         rule("S6", "an outcome that names a sink, but no COMPLETED state at a sink", E::None,
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.terminal = 1 AND o.sink IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM node_states s JOIN nodes n ON n.run_id = s.run_id AND n.node_id = s.node_id
-             WHERE s.run_id = o.run_id AND s.token_id = o.token_id AND n.kind = 'sink' AND s.status = 'COMPLETED')"),
+             AND NOT EXISTS (SELECT 1 FROM node_states s WHERE s.run_id = o.run_id AND s.token_id = o.token_id
+             AND s.status = 'COMPLETED' AND s.node_id IN (SELECT node_id FROM nodes WHERE run_id = ?1 AND kind = 'sink'))"),
         rule("S7", "a COMPLETED state at a sink, but no terminal outcome that names a sink", E::None,
-            "SELECT DISTINCT s.token_id FROM node_states s JOIN nodes n ON n.run_id = s.run_id AND n.node_id = s.node_id
-             WHERE s.run_id = ?1 AND n.kind = 'sink' AND s.status = 'COMPLETED' AND NOT EXISTS (SELECT 1 FROM outcomes o
+            "SELECT DISTINCT s.token_id FROM nodes n CROSS JOIN node_states s ON n.run_id = s.run_id AND n.node_id = s.node_id
+             WHERE n.run_id = ?1 AND n.kind = 'sink' AND s.status = 'COMPLETED' AND NOT EXISTS (SELECT 1 FROM outcomes o
              WHERE o.run_id = s.run_id AND o.token_id = s.token_id AND o.terminal = 1 AND o.sink IS NOT NULL)"),
         rule("S8", "a token minted by fork, expansion or merge without a parent", E::None,
             "SELECT t.token_id FROM tokens t WHERE t.run_id = ?1
              AND (t.fork_group IS NOT NULL OR t.expand_group IS NOT NULL OR t.join_group IS NOT NULL)
              AND NOT EXISTS (SELECT 1 FROM token_parents p WHERE p.run_id = t.run_id AND p.token_id = t.token_id)"),
         rule("S9", "work still open in an ended run", E::Interrupted,
-            "SELECT state_id FROM node_states WHERE run_id = ?1 AND status IN ('OPEN', 'DEFERRED')
+            // What is open is little, whatever the run: the index of open states is asked, not that of the run's.
+            "SELECT state_id FROM node_states WHERE +run_id = ?1 AND status IN ('OPEN', 'DEFERRED')
              UNION ALL SELECT operation_id FROM operations WHERE run_id = ?1 AND status IN ('OPEN', 'DEFERRED')
              UNION ALL SELECT call_id FROM calls WHERE run_id = ?1 AND status = 'OPEN'"),
         rule("S9", "a batch still open in an ended run", E::InterruptedAndAbandoned,
@@ -65,9 +68,9 @@ pub(super) fn rules() -> Vec<Rule> {
              AND c.token_id = p.token_id WHERE p.run_id = o.run_id AND p.parent_id = o.token_id)"),
         // A batch that is not named at all is S5's.
         rule("S10", "a consumed token whose batch did not complete", E::InterruptedAndAbandoned,
-            "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path = 'batch_consumed'
-             AND coalesce(o.batch_id, '') <> '' AND NOT EXISTS (SELECT 1 FROM batches b WHERE b.run_id = o.run_id
-             AND b.batch_id = o.batch_id AND b.status = 'COMPLETED')"),
+            "SELECT token_id FROM outcomes WHERE run_id = ?1 AND path = 'batch_consumed'
+             AND coalesce(batch_id, '') <> '' AND batch_id NOT IN (SELECT batch_id FROM batches
+             WHERE run_id = ?1 AND status = 'COMPLETED' AND batch_id IS NOT NULL)"),
         rule("S11", "promised and actual children differ", E::None,
             "SELECT o.token_id FROM outcomes o WHERE o.run_id = ?1 AND o.path IN ('fork_parent', 'expand_parent')
              AND o.children <> (SELECT count(*) FROM token_parents p WHERE p.run_id = o.run_id

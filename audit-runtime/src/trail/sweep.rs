@@ -12,10 +12,14 @@ use crate::error::Error;
 use crate::index::json::Json;
 use crate::journal::owner;
 use crate::model::{Id, StreamId};
+use rusqlite::Statement;
 use std::collections::HashSet;
 
 /// A rule's id and what it says.
 type Fault = (&'static str, &'static str);
+
+/// The rules, each ready to be asked of one run after the other.
+type Asked<'a> = Vec<(Rule, Statement<'a>)>;
 
 /// What a sweep came to.
 #[derive(Clone, Debug, Default)]
@@ -44,18 +48,18 @@ impl Trail {
     /// # Errors
     /// `AUD0601` when the run is unknown; what SQLite says.
     pub fn sweep(&self, run: Option<Id>) -> Result<Sweep, Error> {
-        let rules = rules();
+        let mut rules = self.asked()?;
         let runs = match run {
             Some(run) => vec![self.run_view(run)?],
             None => self.select_runs("ORDER BY started_at, run_id", [])?,
         };
         let mut sweep = Sweep { runs: runs.len() as u64, ..Sweep::default() };
         for run in &runs {
-            self.sweep_run(run, &rules, &mut sweep)?;
+            self.sweep_run(run, &mut rules, &mut sweep)?;
         }
         let only = run.map(|run| format!("{run:#}"));
         if only.is_none() {
-            self.apply(None, &rules, |rule| AT_ANY_TIME.contains(&rule.id), &mut sweep)?;
+            self.apply(None, &mut rules, |rule| AT_ANY_TIME.contains(&rule.id), &mut sweep)?;
             self.stored(&mut sweep)?;
         }
         self.open_entries(only.as_deref(), &mut sweep)?;
@@ -66,7 +70,12 @@ impl Trail {
         Ok(sweep)
     }
 
-    fn sweep_run(&self, run: &RunView, rules: &[Rule], sweep: &mut Sweep) -> Result<(), Error> {
+    fn asked(&self) -> Result<Asked<'_>, Error> {
+        let ready = |rule: Rule| self.index.store.conn.prepare(&rule.sql).map(|statement| (rule, statement));
+        self.sql(rules().into_iter().map(ready).collect())
+    }
+
+    fn sweep_run(&self, run: &RunView, rules: &mut Asked<'_>, sweep: &mut Sweep) -> Result<(), Error> {
         let status = run.status.as_str();
         let applies = |rule: &Rule| match (status, rule.exempt) {
             ("RUNNING", _) => AT_ANY_TIME.contains(&rule.id),
@@ -86,12 +95,11 @@ impl Trail {
     fn apply(
         &self,
         run: Option<&str>,
-        rules: &[Rule],
+        rules: &mut Asked<'_>,
         applies: impl Fn(&Rule) -> bool,
         sweep: &mut Sweep,
     ) -> Result<(), Error> {
-        for rule in rules.iter().filter(|rule| applies(rule)) {
-            let mut statement = self.sql(self.index.store.conn.prepare(&rule.sql))?;
+        for (rule, statement) in rules.iter_mut().filter(|(rule, _)| applies(rule)) {
             let ids = self.sql(statement.query_map([run], |row| row.get::<_, Option<String>>(0)))?;
             for id in ids {
                 let id = self.sql(id)?.unwrap_or_else(|| "(no id)".to_owned());
@@ -120,10 +128,12 @@ impl Trail {
     fn open_entries(&self, run: Option<&str>, sweep: &mut Sweep) -> Result<(), Error> {
         let condition = "WHERE s.status IN ('OPEN', 'DEFERRED') AND (?1 IS NULL OR s.run_id = ?1) ORDER BY s.state_id";
         let mut known: Option<(StreamId, Option<Fault>)> = None;
+        let told = sweep.findings.iter().filter(|finding| finding.rule == "S9").map(|finding| finding.id.clone());
+        let told: HashSet<String> = told.collect();
         for entry in self.entries(condition, [run])? {
             sweep.open += 1;
             let Some(id) = Id::parse(&entry.id) else { continue };
-            if sweep.findings.iter().any(|finding| finding.rule == "S9" && finding.id == entry.id) {
+            if told.contains(&entry.id) {
                 continue;
             }
             let verdict = match known {
@@ -210,6 +220,10 @@ impl Trail {
     }
 
     fn entries_of(&self, run: Option<&str>) -> Result<u64, Error> {
-        Ok(self.nodes(run)?.iter().map(|node| node.counts.entries).sum())
+        let sql = match run {
+            Some(_) => "SELECT count(*) FROM node_states WHERE run_id = ?1",
+            None => "SELECT count(*) FROM node_states WHERE ?1 IS NULL",
+        };
+        self.sql(self.index.store.conn.query_row(sql, [run], |row| row.get::<_, i64>(0))).map(i64::unsigned_abs)
     }
 }
