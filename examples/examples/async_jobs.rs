@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 use audit_runtime::{AuditLayer, InAuditContext, audited};
+use audited_examples::{say, tell};
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
@@ -184,18 +185,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let layer = AuditLayer::open(&trail)?;
     let (recorder, guard) = (layer.recorder().clone(), layer.guard());
     tracing_subscriber::registry().with(layer).init();
-    print!("{}", recorder.recovered());
+    tell(format_args!("{}", recorder.recovered()));
 
     let run = recorder.begin_run("settling the day")?;
-    println!("run {} on {trail}", run.id());
+    say!("run {} on {trail}", run.id());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     let day = runtime.block_on(run.scope_async(settle_day()))?;
     drop(runtime);
-    println!("\nrate {}, charged {}, {} customers told", day.rate, day.charged, day.notified);
-    println!("report: {}; uploads: {}; poisoned: {}", day.report, day.upload, day.poisoned);
+    say!("\nrate {}, charged {}, {} customers told", day.rate, day.charged, day.notified);
+    say!("report: {}; uploads: {}; poisoned: {}", day.report, day.upload, day.poisoned);
 
     let id = run.id();
-    println!("\n{}", run.finish()?);
+    say!("\n{}", run.finish()?);
     look_further(Path::new(&trail), &id.to_string());
     guard.close()?;
     Ok(())
@@ -212,8 +213,8 @@ fn trail_asked() -> Result<String, &'static str> {
 
 fn look_further(trail: &Path, run: &str) {
     let trail = trail.display();
-    println!("look further:");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} show {run}");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} tail --json");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} sweep");
+    say!("look further:");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} show {run}");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} tail --json");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} sweep");
 }

@@ -9,6 +9,7 @@ use audit_runtime::governance::{
     reconcile_run,
 };
 use audit_runtime::{Recorder, audited};
+use audited_examples::say;
 use serde::Serialize;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -158,17 +159,17 @@ fn main() -> Result<(), Failure> {
 
 /// Asks the trail, not the values that this process holds.
 fn report(path: &Path, ended: &[(&str, Ended)]) -> Result<(), Failure> {
-    println!("{:<16} {:<10} {:<13} {:<12} run", "case", "phase", "verdict", "status");
+    say!("{:<16} {:<10} {:<13} {:<12} run", "case", "phase", "verdict", "status");
     for (name, ended) in ended {
         let told = reconcile_run(path, ended.summary.run)?;
-        println!("{name:<16} {:<10} {:<13} {:<12} {}", ended.phase, told.verdict, told.label(), told.run);
-        told.amiss().for_each(|finding| println!("    {finding}"));
+        say!("{name:<16} {:<10} {:<13} {:<12} {}", ended.phase, told.verdict, told.label(), told.run);
+        told.amiss().for_each(|finding| say!("    {finding}"));
     }
     let (trail, id) = (path.display(), ended.last().map(|(_, ended)| ended.summary.run).unwrap_or_default());
-    println!("\nlook further:");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} runs");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} reconcile {id}");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} tail --kind DECISION --kind EXECUTION_RESULT");
-    println!("  cargo run --release -p audited-cli -- --trail {trail} verify");
+    say!("\nlook further:");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} runs");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} reconcile {id}");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} tail --kind DECISION --kind EXECUTION_RESULT");
+    say!("  cargo run --release -p audited-cli -- --trail {trail} verify");
     Ok(())
 }

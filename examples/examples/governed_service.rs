@@ -19,6 +19,7 @@ use audit_runtime::governance::{
 };
 use audit_runtime::{Builder, Recorder, RunHandle, Severity, audited};
 use audited_examples::http::Client;
+use audited_examples::say;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -312,14 +313,14 @@ async fn main() -> Result<(), Failure> {
         .with_state(service);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?.to_string();
-    println!("listening on {address}");
+    say!("listening on {address}");
     let serve = options.serve;
     let over = tokio::task::spawn_blocking(move || if serve { until_closed() } else { demonstrate(&address) });
     tokio::select! {
         served = axum::serve(listener, routes) => served?,
         asked = over => asked??,
     }
-    println!("{}", run.finish()?);
+    say!("{}", run.finish()?);
     installed.close()?;
     look_further(&options.trail);
     Ok(())
@@ -349,7 +350,7 @@ fn demonstrate(address: &str) -> Result<(), Failure> {
     for (name, path, parent, body) in cases {
         let headers = [("traceparent", parent), ("x-tenant", "acme"), ("x-session", "demo"), ("x-request-id", name)];
         let reply = client.post(path, &headers, body)?;
-        println!("{name:<16} {} {}", reply.status, reply.body);
+        say!("{name:<16} {} {}", reply.status, reply.body);
     }
     // The worker that was too late ends by now; its record is linked to the attempt.
     std::thread::sleep(2 * PATIENCE);
@@ -358,8 +359,8 @@ fn demonstrate(address: &str) -> Result<(), Failure> {
 
 fn look_further(trail: &Path) {
     let trail = trail.display();
-    println!("look further:");
+    say!("look further:");
     for command in ["explain session:demo", "explain 4bf92f3577b34da6a3ce929d0e0e4736", "metrics", "sweep", "verify"] {
-        println!("  cargo run --release -p audited-cli -- --trail {trail} {command}");
+        say!("  cargo run --release -p audited-cli -- --trail {trail} {command}");
     }
 }

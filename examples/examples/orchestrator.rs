@@ -11,6 +11,7 @@ use audit_runtime::governance::{
 use audit_runtime::model::Kind;
 use audit_runtime::trail::Trail;
 use audit_runtime::{Id, Recorder, Severity, action, audit_context, audited, gate};
+use audited_examples::say;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -233,7 +234,7 @@ async fn run(recorder: &Recorder, executions: u64) -> Result<(), Failure> {
         for task in handled.collect::<Vec<_>>() {
             answers.push(task.await??);
         }
-        println!("{name:<16} {}", answers.first().map_or("", String::as_str));
+        say!("{name:<16} {}", answers.first().map_or("", String::as_str));
     }
     Ok(())
 }
@@ -260,7 +261,7 @@ fn main() -> Result<(), Failure> {
     runtime.block_on(run_of.scope_async(run(&recorder, executions)))?;
     let summary = run_of.finish().map_err(audit_runtime::Error::from)?;
     recorder.close()?;
-    println!("\nthe run is {}", summary.status);
+    say!("\nthe run is {}", summary.status);
     report(&path, id.0)
 }
 
@@ -268,26 +269,31 @@ fn main() -> Result<(), Failure> {
 fn report(path: &Path, run: Id) -> Result<(), Failure> {
     let trail = Trail::open(path)?;
     let told = trail.governance(Some(run))?;
-    println!("decisions: {} allowed, denied {:?}", told.allowed, told.denied);
-    println!("notes: {:?}", told.notes);
+    say!("decisions: {} allowed, denied {:?}", told.allowed, told.denied);
+    say!("notes: {:?}", told.notes);
     for action in &told.actions {
-        println!(
+        say!(
             "{}: {} begun, {} succeeded ({} from the cache), failed {:?}, open {}",
-            action.action, action.attempts, action.succeeded, action.cached, action.failed, action.open
+            action.action,
+            action.attempts,
+            action.succeeded,
+            action.cached,
+            action.failed,
+            action.open
         );
     }
-    println!("the last notes:");
+    say!("the last notes:");
     for note in trail.recent(3, Some(Kind::Note))? {
-        println!("  {} {}", note.id, note.event_type);
+        say!("  {} {}", note.id, note.event_type);
     }
     let decisions = trail.recent(1, Some(Kind::Decision))?;
     let dir = path.display();
-    println!("\nlook further:");
-    println!("  cargo run --release -p audited-cli -- --trail {dir} stats {run}");
-    println!("  cargo run --release -p audited-cli -- --trail {dir} tail --kind NOTE");
+    say!("\nlook further:");
+    say!("  cargo run --release -p audited-cli -- --trail {dir} stats {run}");
+    say!("  cargo run --release -p audited-cli -- --trail {dir} tail --kind NOTE");
     for decision in decisions {
-        println!("  cargo run --release -p audited-cli -- --trail {dir} explain {}", decision.id);
+        say!("  cargo run --release -p audited-cli -- --trail {dir} explain {}", decision.id);
     }
-    println!("  cargo run --release -p audited-cli -- --trail {dir} verify");
+    say!("  cargo run --release -p audited-cli -- --trail {dir} verify");
     Ok(())
 }

@@ -4,7 +4,20 @@
 
 pub mod http;
 
+use std::fmt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// `println!` for programs whose work outlives their reader: a stdout that is closed (`| head -1`) is no reason to stop.
+#[macro_export]
+macro_rules! say {
+    ($($words:tt)*) => { $crate::tell(format_args!("{}\n", format_args!($($words)*))) };
+}
+
+/// Writes to stdout as it is; nobody may be there to read it.
+pub fn tell(words: fmt::Arguments<'_>) {
+    drop(io::stdout().lock().write_fmt(words));
+}
 
 /// Where the input and the look-ups lie that come with the project.
 #[must_use]

@@ -13,6 +13,7 @@
 //! | `pages` | the documents say what the code does |
 //! | `retention` | purges and holds are the only commands that write, and they say so |
 //! | `reconcile` | declared against acknowledged: scoreboard, offenders, exit code |
+//! | `unread` | a reader that goes away ends each command without a word |
 
 mod answers;
 mod contracts;
@@ -26,3 +27,4 @@ mod reconcile;
 mod retention;
 mod support;
 mod surface;
+mod unread;

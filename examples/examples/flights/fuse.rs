@@ -1,5 +1,6 @@
 //! A fuse that kills the process at a place given beforehand, so that a death can be repeated.
 
+use audited_examples::say;
 use std::cell::Cell;
 
 /// Counts the places at which a death is interesting, and the rows that are done.
@@ -44,7 +45,7 @@ impl Fuse {
 
     /// Dies by SIGKILL, as under `kill -9` or the kernel's out-of-memory killer: nothing is flushed, no destructor runs.
     fn kill(&self) {
-        println!("{} rows done; killing this process with SIGKILL", self.rows.get());
+        say!("{} rows done; killing this process with SIGKILL", self.rows.get());
         let me = rustix::process::getpid();
         // There is no way back from SIGKILL; an error would mean that the kernel refused to kill us.
         if let Err(errno) = rustix::process::kill_process(me, rustix::process::Signal::KILL) {

@@ -37,6 +37,7 @@ pub(crate) use arguments::Arguments;
 use arguments::{HELP, about};
 use audit_runtime::landscape::{CallKind, Operation};
 use audit_runtime::{Recorder, Run, RunSummary};
+use audited_examples::{say, tell};
 use drive::Drive;
 use fuse::Fuse;
 use std::error::Error;
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
     let done = match Arguments::read() {
         Ok(Some(arguments)) => run(&arguments),
         Ok(None) => {
-            print!("{HELP}");
+            tell(format_args!("{HELP}"));
             Ok(())
         }
         Err(mistake) => {
@@ -70,10 +71,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let asked = asked(arguments)?;
     let recorder = audit_runtime::open(&arguments.trail)?;
-    print!("{}", recorder.recovered());
+    tell(format_args!("{}", recorder.recovered()));
     let installed = recorder.install()?;
     let summary = process(&recorder, asked, arguments)?;
-    println!("\n{summary}");
+    say!("\n{summary}");
     look_further(arguments, &summary);
     installed.close()?;
     Ok(())
@@ -92,7 +93,7 @@ pub(crate) fn process(
     arguments: &Arguments,
 ) -> Result<RunSummary, Box<dyn Error>> {
     let run = owner.run(recorder)?;
-    println!("run {} on {}", run.id(), arguments.trail.display());
+    say!("run {} on {}", run.id(), arguments.trail.display());
     let summary = work(run, &tables, arguments)?;
     owner.done()?;
     Ok(summary)
@@ -108,7 +109,7 @@ fn work(run: Run, tables: &steps::Tables, arguments: &Arguments) -> Result<RunSu
         Ok(line) => {
             reading.complete_with(&line)?;
             let (new, passed) = (fuse.rows(), fuse.passed());
-            println!("\n{line} rows, {new} of them read by this process; {passed} places passed");
+            say!("\n{line} rows, {new} of them read by this process; {passed} places passed");
         }
         Err(error) => {
             reading.fail(&error)?;
@@ -116,8 +117,8 @@ fn work(run: Run, tables: &steps::Tables, arguments: &Arguments) -> Result<RunSu
             return Err(error);
         }
     }
-    drive.lines().iter().for_each(|(file, lines)| println!("{lines:>7}  to {}", arguments.out.join(file).display()));
-    drive.faults.iter().for_each(|(text, count)| println!("{count:>7}  {text}"));
+    drive.lines().iter().for_each(|(file, lines)| say!("{lines:>7}  to {}", arguments.out.join(file).display()));
+    drive.faults.iter().for_each(|(text, count)| say!("{count:>7}  {text}"));
     drop(drive);
     Ok(run.finish()?)
 }
@@ -143,8 +144,8 @@ fn read(reading: &Operation, drive: &mut Drive<'_>, fuse: &Fuse, arguments: &Arg
 
 fn look_further(arguments: &Arguments, summary: &RunSummary) {
     let (trail, run) = (arguments.trail.display(), summary.run);
-    println!("look further:");
+    say!("look further:");
     for question in ["runs".to_owned(), format!("show {run}"), "sweep".to_owned(), "verify".to_owned()] {
-        println!("  cargo run --release -p audited-cli -- --trail {trail} {question}");
+        say!("  cargo run --release -p audited-cli -- --trail {trail} {question}");
     }
 }

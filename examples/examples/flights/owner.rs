@@ -3,6 +3,7 @@
 
 use super::arguments::about;
 use audit_runtime::{Code, Id, Recorder, Run, RunId};
+use audited_examples::say;
 use rustix::fs::{FlockOperation, flock};
 use std::error::Error;
 use std::fs::{self, File};
@@ -36,7 +37,7 @@ impl Owner {
         };
         match left.map(|run| recorder.resume_run(run)) {
             Some(Ok(run)) => {
-                println!("going on with the run that the files belong to");
+                say!("going on with the run that the files belong to");
                 Ok(run)
             }
             // It had ended, and died before it could say so here; or the trail is another one.

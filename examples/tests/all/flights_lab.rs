@@ -8,7 +8,7 @@ use audit_runtime::trail::{Trail, verify};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 /// A place for one trail with its files.
 pub struct Lab {
@@ -99,12 +99,18 @@ impl Lab {
 
     /// Starts the example on the first rows of its input.
     pub fn run(&self, rows: u64, more: &[&str]) -> Told {
+        let output = self.command(rows).args(more).output().expect("the example starts");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        Told { ok: output.status.success(), status: output.status, text }
+    }
+
+    /// The example as it is started on the first rows of its input.
+    pub fn command(&self, rows: u64) -> Command {
         self.caught_up.set(false);
         let mut command = example("flights");
         command.arg("--trail").arg(self.trail()).arg("--out").arg(self.out()).arg("--input").arg(&self.input.0);
-        let output = command.args(["--rows", &rows.to_string()]).args(more).output().expect("the example starts");
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        Told { ok: output.status.success(), status: output.status, text }
+        command.args(["--rows", &rows.to_string()]);
+        command
     }
 
     /// The bytes of each file.

@@ -6,6 +6,7 @@ mod flights_lab;
 mod governed_run;
 mod governed_service;
 mod orchestrator;
+mod unread;
 
 use std::path::PathBuf;
 use std::process::Command;
