@@ -41,6 +41,10 @@ impl Hasher for SeqHasher {
     }
 }
 
+/// Names of nodes that are told apart in one process; entries under still other names are counted together. A node has
+/// many entries: who makes up a name for each of them has no nodes, and would fill the memory.
+pub const MOST_NAMES: usize = 1024;
+
 /// A map keyed by sequences or small numbers.
 pub type SeqMap<K, V> = HashMap<K, V, BuildHasherDefault<SeqHasher>>;
 
@@ -51,7 +55,7 @@ pub struct OpenEntry {
     pub status: Status,
     /// The run that owns it.
     pub run: RunId,
-    /// Its site's number; 0 for entries made by hand.
+    /// Its site's number; for entries without a site, that of their name.
     pub site: u32,
     /// When it was opened, monotonic.
     pub mono_ns: u64,
@@ -181,7 +185,7 @@ impl Ledger {
         entries
     }
 
-    /// Counts of a run by site number.
+    /// Counts of a run by the number of site or name.
     #[must_use]
     pub fn counts_of(&self, run: RunId) -> Vec<(u32, Counts)> {
         let mut counts: Vec<_> =
@@ -224,17 +228,19 @@ impl Ledger {
 
     /// Goes on with the book and the counts of a run's earlier processes. What this very process has open from before
     /// stays open.
-    pub fn go_on(&mut self, run: RunId, book: Book, counts: &Counts) {
+    pub fn go_on(&mut self, run: RunId, book: Book, counts: &[(u32, Counts)]) {
         self.count_on(run, counts);
         self.books.insert(run, book);
     }
 
     /// As [`go_on`](Self::go_on), for a run without a graph.
-    pub fn count_on(&mut self, run: RunId, counts: &Counts) {
+    pub fn count_on(&mut self, run: RunId, counts: &[(u32, Counts)]) {
         for ((_, _), left) in self.counts.iter_mut().filter(|((of, _), _)| *of == run) {
             *left = Counts { opened: left.open(), ..Counts::default() };
         }
-        self.counts.entry((run, 0)).or_default().add(counts);
+        for (site, counts) in counts {
+            self.counts.entry((run, *site)).or_default().add(counts);
+        }
     }
 
     /// Forgets the counts and the book of a run that has ended.

@@ -85,6 +85,6 @@ pub use layer::AuditLayer;
 pub use model::digest::{AuditDigest, Redacted};
 pub use model::{Durability, Exit, Id, RunId, Status, StreamId};
 pub use payload::Payloads;
-pub use recorder::{Recorder, Run, RunHandle, RunSummary, Severity};
+pub use recorder::{LeftOpen, Recorder, Run, RunHandle, RunSummary, Severity};
 pub use session::{Builder, Installed, Profile, open};
 pub use site::{Catalogue, catalogue};

@@ -174,7 +174,7 @@ impl Started {
         match &self.answer {
             Answer::Admitted(body) => {
                 let site = self.site_number()?;
-                let attempt = self.recorder.begin_attempt((self.run, self.decision), (0, site), body)?;
+                let attempt = self.recorder.begin_attempt((self.run, self.decision), (site, &self.action), body)?;
                 Ok(self.begun(attempt))
             }
             Answer::Blocked(body, ..) => {
@@ -198,7 +198,8 @@ impl Started {
             Answer::Admitted(body) => body.clone(),
         };
         let site = self.site_number()?;
-        let (attempt, promised) = self.recorder.append_attempt((self.run, self.decision), (0, site), body)?;
+        let (attempt, promised) =
+            self.recorder.append_attempt((self.run, self.decision), (site, &self.action), body)?;
         Ok(self.begun(attempt).admitted(promised).await?)
     }
 

@@ -368,7 +368,7 @@ impl Inner {
             return Ok(Ended { phase: Phase::Failed, summary: self.run.fail(&reason)?, report });
         }
         // Open work refuses the end before anything says COMPLETED.
-        if self.run.summary().total().open() > 0 {
+        if self.run.has_open_work() {
             let reason = "its end found open work";
             self.tell(Phase::Failed, Some(self.phase), Some(reason))?;
             return Ok(Ended { phase: Phase::Failed, summary: self.run.fail(reason)?, report });

@@ -101,7 +101,7 @@ impl Steps {
     {
         let action = text::name(name);
         let record = self.record(&action, input)?;
-        let attempt = self.recorder.begin_attempt((self.run, self.parent), (0, 0), &record)?;
+        let attempt = self.recorder.begin_attempt((self.run, self.parent), (0, &action), &record)?;
         self.next += 1;
         Begun::step(&self.recorder, &self.correlation, attempt, action).run(|| body(input))
     }
@@ -123,7 +123,7 @@ impl Steps {
     {
         let action = text::name(name);
         let record = self.record(&action, input)?;
-        let (attempt, promised) = self.recorder.append_attempt((self.run, self.parent), (0, 0), record)?;
+        let (attempt, promised) = self.recorder.append_attempt((self.run, self.parent), (0, &action), record)?;
         self.next += 1;
         let begun = Begun::step(&self.recorder, &self.correlation, attempt, action);
         begun.admitted(promised).await?.run_later(body).await

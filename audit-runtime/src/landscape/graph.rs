@@ -138,7 +138,8 @@ impl Pipeline {
         }
         let number = |name: &str| self.nodes.iter().position(|node| node.name == name).map(|at| at as u32);
         let book = past.renumber(number);
-        self.recorder.0.ledger.lock().go_on(self.run, book, &past.counts);
+        let counts = self.recorder.counted_again(&past.by_node.counts());
+        self.recorder.0.ledger.lock().go_on(self.run, book, &counts);
         let land = self.landscape(topology, Some((resume, past)));
         land.finish_durable()?;
         Ok(land)

@@ -29,6 +29,8 @@ struct Survey {
     recovered: BTreeSet<StreamId>,
     /// Where settlements end streams.
     limits: HashMap<StreamId, (u32, u64)>,
+    /// The nodes of the sites in the streams of the run's processes.
+    sites: HashMap<(StreamId, u32), String>,
 }
 
 /// Reads what a run has come to.
@@ -36,7 +38,7 @@ struct Survey {
 /// # Errors
 /// `AUD0601` for a run that the trail does not hold; `AUD0103`, `AUD0301` for a trail that cannot be read.
 pub(crate) fn past(layout: &Layout, run: RunId) -> Result<Past, Error> {
-    let survey = survey(layout, run)?;
+    let mut survey = survey(layout, run)?;
     if !survey.spans.contains_key(&0) {
         return Err(Error::new(Code::UnknownId, format!("reading the past of run {run}")));
     }
@@ -50,6 +52,7 @@ pub(crate) fn past(layout: &Layout, run: RunId) -> Result<Past, Error> {
         })?;
     }
     let mut past = Past::new();
+    past.by_node.know(std::mem::take(&mut survey.sites));
     for span in survey.spans.values() {
         // The stream may hold a later process of the run too: it is another span.
         let next = survey.spans.values().filter(|next| next.stream == span.stream && next.seq > span.seq);
@@ -84,6 +87,8 @@ fn survey(layout: &Layout, run: RunId) -> Result<Survey, Error> {
     let mut survey = Survey::default();
     for stream in layout.streams()? {
         let mut reader = Reader::open(layout, stream)?;
+        // A process numbers its sites in all of its runs alike: they may stand before this run's records.
+        let mut sites = Vec::new();
         while let Some(frame) = reader.next()? {
             let header = match Header::decode(frame.bytes) {
                 Ok(header) => header,
@@ -105,7 +110,14 @@ fn survey(layout: &Layout, run: RunId) -> Result<Survey, Error> {
                 survey.recovered.insert(stream);
             } else if header.kind == Kind::StreamSettled {
                 survey.limits.extend(Record::decode(frame.bytes).ok().and_then(|record| settled(&record)));
+            } else if header.kind == Kind::Site {
+                let node =
+                    Record::decode(frame.bytes).ok().and_then(|record| Some(record.body.text(Key::Node)?.to_owned()));
+                sites.extend(node.map(|node| ((stream, header.site), node)));
             }
+        }
+        if survey.spans.values().any(|span| span.stream == stream) {
+            survey.sites.extend(sites);
         }
     }
     Ok(survey)

@@ -20,25 +20,24 @@ pub(crate) struct Attempt {
     pub(crate) id: Id,
     pub(crate) run: RunId,
     parent: Id,
-    number: u32,
     site: u32,
     mono_ns: u64,
 }
 
 impl Recorder {
     /// Writes PENDING and waits until it is on the device.
-    pub(crate) fn begin_attempt(&self, of: (RunId, Id), as_: (u32, u32), body: &[u8]) -> Result<Attempt, Error> {
+    pub(crate) fn begin_attempt(&self, of: (RunId, Id), as_: (u32, &str), body: &[u8]) -> Result<Attempt, Error> {
         let (attempt, mut promised) = self.append_attempt(of, as_, body.to_vec())?;
         let kept = self.wait_beside(&mut promised);
         self.admitted(&promised, kept)?;
         Ok(attempt)
     }
 
-    /// Appends PENDING: attempt number and site of something that a run does because of its parent.
+    /// Appends PENDING: site, or 0, and name of something that a run does because of its parent.
     pub(crate) fn append_attempt(
         &self,
         (run, parent): (RunId, Id),
-        (number, site): (u32, u32),
+        (site, action): (u32, &str),
         body: Vec<u8>,
     ) -> Result<(Attempt, Beside), Error> {
         if self.is_closing() {
@@ -48,12 +47,13 @@ impl Recorder {
         let mut header = self.header(Kind::ActionPending);
         header.durability = self.durability(None, Durability::Disk);
         header.status = Status::Pending;
-        (header.run, header.parent, header.attempt, header.site) = (run, parent, number, site);
+        (header.run, header.parent, header.site) = (run, parent, site);
         let pending = self.append(&mut header, &body, Purpose::Opening)?;
-        let entry = OpenEntry { status: Status::Open, run, site, mono_ns: header.mono_ns };
+        let counted = self.counted_as(site, Some(action));
+        let entry = OpenEntry { status: Status::Open, run, site: counted, mono_ns: header.mono_ns };
         self.0.ledger.lock().opened(header.seq, entry);
         let id = Id::new(self.stream(), header.seq);
-        let attempt = Attempt { id, run, parent, number, site, mono_ns: header.mono_ns };
+        let attempt = Attempt { id, run, parent, site, mono_ns: header.mono_ns };
         Ok((attempt, Beside::new(pending, header, body)))
     }
 
@@ -164,7 +164,7 @@ impl Recorder {
         header.run = attempt.run;
         header.subject = attempt.id;
         header.parent = attempt.parent;
-        (header.attempt, header.site) = (attempt.number, attempt.site);
+        header.site = attempt.site;
         header.duration_ns = header.mono_ns.saturating_sub(attempt.mono_ns);
         header
     }

@@ -204,6 +204,7 @@ impl Recorder {
                 input: (*open.input != Slot::NOT_REQUESTED).then(|| open.input.clone()),
                 acknowledges: open.site.filter(|site| !site.options.acknowledges.is_empty()),
             };
+            let site = self.counted_as(site, open.node);
             let entry = OpenEntry { status: Status::Open, run: open.run, site, mono_ns: header.mono_ns };
             self.0.ledger.lock().opened(header.seq, entry);
             let beside = match open.site.filter(|site| !site.options.expects.is_empty()) {

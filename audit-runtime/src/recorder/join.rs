@@ -1,17 +1,45 @@
-//! A run that several processes work on at one time: who else takes part, and the one record that says so.
+//! A run that several processes work on at one time: who else takes part, the one record that says so, and what the others
+//! have open when the run ends.
+//!
+//! ```text
+//! join_run ──line beside the run's seat──→ RUN_JOINED ──→ entries in a stream of its own
+//!                      └ finish of who began it: the streams that stand there are read for what is open in them
+//! ```
 
 use super::{Recorder, RunHandle};
 use crate::error::{Code, Error};
-use crate::journal::Reader;
-use crate::model::{BodyWriter, Durability, Header, Key, Kind, RunId};
+use crate::journal::{Reader, owner};
+use crate::model::{BodyWriter, Durability, Header, Id, Key, Kind, RunId, StreamId};
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// Kinds that open what a run's end waits for.
+const OPENING: [Kind; 4] = [Kind::StateOpened, Kind::ActionPending, Kind::CallOpened, Kind::OperationOpened];
+/// Kinds that close it.
+const CLOSING: [Kind; 4] = [Kind::StateClosed, Kind::ActionClosed, Kind::CallClosed, Kind::OperationClosed];
+
+/// What another process that takes part in a run has open in it, as its stream tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOpen {
+    /// The process's stream.
+    pub stream: StreamId,
+    /// Whether the process lives: a dead one ends nothing any more, and recovery ends it as ABANDONED.
+    pub lives: bool,
+    /// Entries, actions, calls and operations, oldest first.
+    pub open: Vec<Id>,
+}
 
 impl Recorder {
     /// Takes part in a run that another process of this trail has begun, or this one: what is recorded under the handle
     /// belongs to the run, and stands in this process's own stream. The run is still ended by who began it. That this
     /// process takes part is on the device when this returns.
     ///
-    /// Who ends the run judges it by its own records alone: wait for those who take part before that. What one of them
-    /// has left open then is no secret: the sweep names it.
+    /// Wait for those who take part before you end the run: [`Run::finish`](super::Run::finish) refuses while one of them
+    /// that lives has work of the run open. What a dead one has left open stands in the run's last record and in its summary.
+    /// The run's counts and its status are those of the process that ends it.
     ///
     /// ```no_run
     /// # use audit_runtime::{RunId, audited};
@@ -33,6 +61,9 @@ impl Recorder {
             return Err(Error::new(Code::UnknownId, format!("joining run {run}")));
         }
         self.flush_gaps();
+        // Before the record: who ends the run must find every stream that may hold work of it. A line without a record says
+        // no more than that there is a stream to read.
+        self.sign(run).map_err(|cause| Error::io(Code::StorageFailed, format!("joining run {run}"), cause))?;
         let mut header = self.header(Kind::RunJoined);
         header.durability = Durability::Disk;
         header.run = run;
@@ -55,5 +86,48 @@ impl Recorder {
             }
         }
         Ok(false)
+    }
+
+    /// The streams of those who have joined a run, one a line. It needs no sync: a process that loses it is dead itself.
+    fn joined_file(&self, run: RunId) -> PathBuf {
+        self.0.layout.run_lock(run).with_extension("joined")
+    }
+
+    fn sign(&self, run: RunId) -> io::Result<()> {
+        if run.0.stream == self.stream() {
+            return Ok(());
+        }
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(self.joined_file(run))?;
+        // One write: two that join at one time do not mix.
+        file.write_all(format!("{}\n", self.stream().text()).as_bytes())
+    }
+
+    /// What others that take part in the run have open. A stream that cannot be read tells nothing here: `verify` tells of it.
+    pub(super) fn left_by_others(&self, run: RunId) -> Vec<LeftOpen> {
+        let Ok(joined) = fs::read_to_string(self.joined_file(run)) else { return Vec::new() };
+        let others: BTreeSet<StreamId> = joined.lines().filter_map(StreamId::parse).collect();
+        let others = others.into_iter().filter(|stream| *stream != self.stream());
+        let found = others.filter_map(|stream| self.left_in(stream, run).ok()).filter(|left| !left.open.is_empty());
+        found.collect()
+    }
+
+    fn left_in(&self, stream: StreamId, run: RunId) -> Result<LeftOpen, Error> {
+        let layout = &self.0.layout;
+        // Asked first: who dies meanwhile is found dead by the next one who asks.
+        let lives = owner::is_alive(layout, stream);
+        let mut open = BTreeSet::new();
+        // A stream that has its mark was closed with nothing open, or settled.
+        if !layout.ended(stream).exists() {
+            let mut reader = Reader::open(layout, stream)?.following();
+            while let Some(frame) = reader.next()? {
+                let Ok(header) = Header::decode(frame.bytes) else { continue };
+                if header.run == run && OPENING.contains(&header.kind) {
+                    open.insert(Id::new(stream, frame.seq));
+                } else if CLOSING.contains(&header.kind) {
+                    open.remove(&header.subject);
+                }
+            }
+        }
+        Ok(LeftOpen { stream, lives, open: open.into_iter().collect() })
     }
 }

@@ -32,6 +32,7 @@ mod step;
 
 pub use entry::State;
 pub(crate) use entry::{CloseState, OpenState, Opened, Pending};
+pub use join::LeftOpen;
 pub(crate) use observer::is_telling;
 pub use observer::{Observer, Seen};
 pub use point::Severity;

@@ -83,7 +83,8 @@ impl Run {
         };
         match announced {
             Ok(_) => {
-                recorder.0.ledger.lock().count_on(id, &past.counts);
+                let counts = recorder.counted_again(&past.by_node.counts());
+                recorder.0.ledger.lock().count_on(id, &counts);
                 Ok(())
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! A run: begun once, ended once. The value is linear; dropping it unfinished records FAILED.
 
-use super::Recorder;
+use super::{LeftOpen, Recorder};
 use crate::error::{Code, Error};
 use crate::journal::Purpose;
 use crate::journal::owner::Lock;
@@ -13,6 +13,12 @@ use crate::model::{BodyWriter, Durability, Exit, Id, Key, Kind, RunId, Status};
 use std::fmt;
 use std::time::Duration;
 
+/// Nodes that a summary shows one by one: it is one screen.
+const SHOWN: usize = 40;
+
+/// Most findings that a run's last record names of what others have left open.
+const NAMED: usize = 100;
+
 /// What a run's opening record says besides its name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RunFacts {
@@ -24,7 +30,7 @@ pub(crate) struct RunFacts {
 pub struct Run {
     recorder: Recorder,
     id: RunId,
-    name: String,
+    name: Box<str>,
     /// Which process of the run this is, from 0.
     attempt: u32,
     started_ns: u64,
@@ -84,37 +90,51 @@ pub struct RunSummary {
     pub name: String,
     /// How it ended.
     pub status: Status,
-    /// Counts by node, in the order in which the nodes were first met.
+    /// Counts by node: annotated places first, then nodes that were entered by name alone, each of them in the order in which
+    /// they were first met. Those of a resumed run hold its earlier processes' too.
     pub nodes: Vec<SiteCounts>,
     /// From start to end, monotonic.
     pub duration: Duration,
     /// Audited calls anywhere in this process that found no recorder while the run was under way, and so left no record.
     pub unrecorded: u64,
+    /// What processes that joined the run had open at its end; nothing before.
+    pub others: Vec<LeftOpen>,
 }
 
 impl RunSummary {
     /// Counts of all nodes together.
     #[must_use]
     pub fn total(&self) -> Counts {
-        let mut total = Counts::default();
-        self.nodes.iter().for_each(|node| total.add(&node.counts));
-        total
+        total(&self.nodes)
     }
+}
+
+fn total(nodes: &[SiteCounts]) -> Counts {
+    let mut total = Counts::default();
+    nodes.iter().for_each(|node| total.add(&node.counts));
+    total
 }
 
 impl fmt::Display for RunSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "run {} {} {} in {:.2} s", self.run, self.name, self.status, self.duration.as_secs_f64())?;
-        let width = self.nodes.iter().map(|node| node.node.len()).max().unwrap_or(4).clamp(4, 40);
+        let (shown, rest) = self.nodes.split_at(self.nodes.len().min(SHOWN));
+        let width = shown.iter().map(|node| node.node.len()).max().unwrap_or(4).clamp(4, 40);
         writeln!(f, "  {:width$}  {:>9} {:>9} {:>9} {:>6}", "node", "entries", "completed", "failed", "open")?;
-        let rows = self.nodes.iter().map(|node| (node.node.as_str(), node.counts)).chain([("total", self.total())]);
-        for (name, counts) in rows {
+        let label = format!("({} other nodes)", rest.len());
+        let others = (!rest.is_empty()).then(|| (label.as_str(), total(rest)));
+        let rows = shown.iter().map(|node| (node.node.as_str(), node.counts)).chain(others);
+        for (name, counts) in rows.chain([("total", self.total())]) {
             let (failed, open) = (counts.failed(), counts.open());
             writeln!(f, "  {name:width$}  {:>9} {:>9} {failed:>9} {open:>6}", counts.opened, counts.completed)?;
         }
         if self.unrecorded > 0 {
             writeln!(f, "  audited calls that found no recorder and left no record: {}", self.unrecorded)?;
             writeln!(f, "  next: keep what `recorder.install()?` gives before the first of them")?;
+        }
+        for left in &self.others {
+            let (open, process) = (left.open.len(), if left.lives { "lives" } else { "is gone" });
+            writeln!(f, "  {open} left open in stream {}, whose process {process}", left.stream)?;
         }
         Ok(())
     }
@@ -179,7 +199,7 @@ impl Recorder {
 
 impl Run {
     pub(super) fn new(recorder: &Recorder, id: RunId, name: &str, attempt: u32, seat: Option<Lock>) -> Run {
-        let (recorder, name) = (recorder.clone(), name.to_owned());
+        let (recorder, name) = (recorder.clone(), name.into());
         let started_ns = recorder.clock().mono_ns();
         Run { recorder, id, name, attempt, started_ns, ended: false, seat, on_end: None, unrecorded: None }
     }
@@ -210,40 +230,74 @@ impl Run {
     #[must_use]
     pub fn summary(&self) -> RunSummary {
         let nodes = self.counts();
-        let mut total = Counts::default();
-        nodes.iter().for_each(|node| total.add(&node.counts));
         let judged = self.recorder.0.ledger.lock().book(self.id).map(Book::judge);
-        self.summary_as(judged.unwrap_or_else(|| ledger::judge(&total)), nodes)
+        self.summary_as(judged.unwrap_or_else(|| ledger::judge(&total(&nodes))), nodes)
     }
 
     fn counts(&self) -> Vec<SiteCounts> {
-        let counts = self.recorder.0.ledger.lock().counts_of(self.id);
-        counts.into_iter().map(|(site, counts)| SiteCounts { node: self.recorder.site_name(site), counts }).collect()
+        let counted = self.recorder.0.ledger.lock().counts_of(self.id);
+        let mut nodes: Vec<SiteCounts> = Vec::new();
+        for (site, counts) in counted {
+            // A node that several sites declare, or an earlier process had, is one node.
+            let node = self.recorder.site_name(site);
+            match nodes.iter_mut().find(|known| known.node == node) {
+                Some(known) => known.counts.add(&counts),
+                None => nodes.push(SiteCounts { node, counts }),
+            }
+        }
+        nodes
     }
 
     fn summary_as(&self, status: Status, nodes: Vec<SiteCounts>) -> RunSummary {
         let now = self.recorder.clock().mono_ns();
         let duration = Duration::from_nanos(now.saturating_sub(self.started_ns));
         let unrecorded = self.unrecorded.map_or(0, |(so_far, before)| so_far().wrapping_sub(before));
-        RunSummary { run: self.id, name: self.name.clone(), status, nodes, duration, unrecorded }
+        RunSummary {
+            run: self.id,
+            name: self.name.to_string(),
+            status,
+            nodes,
+            duration,
+            unrecorded,
+            others: Vec::new(),
+        }
+    }
+
+    fn summary_of_all(&self) -> RunSummary {
+        RunSummary { others: self.recorder.left_by_others(self.id), ..self.summary() }
+    }
+
+    /// What keeps the run from ending as a success: what is open here, or where somebody lives who may still end it.
+    fn open_work(&self, summary: &RunSummary) -> Option<String> {
+        let unfinished = self.recorder.0.ledger.lock().book(self.id).map_or(0, Book::unfinished);
+        match summary.total().open() + unfinished {
+            0 => {
+                let left = summary.others.iter().find(|left| left.lives)?;
+                Some(format!("{} open in stream {}, whose process has joined it", left.open.len(), left.stream))
+            }
+            open => Some(format!("{open} open")),
+        }
+    }
+
+    /// Whether [`finish`](Run::finish) would refuse.
+    pub(crate) fn has_open_work(&self) -> bool {
+        self.open_work(&self.summary_of_all()).is_some()
     }
 
     /// Ends the run with the status that what happened in it calls for: EMPTY, COMPLETED, COMPLETED_WITH_FAILURES or
     /// FAILED. On the device when this returns.
     ///
     /// # Errors
-    /// `AUD0404` while work of the run is open: the run comes back, still RUNNING. In doubt when the record cannot be
-    /// written.
+    /// `AUD0404` while work of the run is open, here or in a living process that [joined](Recorder::join_run) it: the run
+    /// comes back, still RUNNING. In doubt when the record cannot be written.
     pub fn finish(mut self) -> Result<RunSummary, Unfinished> {
         if let Err(error) = self.declared("finishing") {
             return Err(Unfinished { run: self, error });
         }
-        let summary = self.summary();
-        let unfinished = self.recorder.0.ledger.lock().book(self.id).map_or(0, Book::unfinished);
-        let open = summary.total().open() + unfinished;
-        if open > 0 {
+        let summary = self.summary_of_all();
+        if let Some(open) = self.open_work(&summary) {
             let error = Error::new(Code::RunHasOpenWork, format!("finishing run {}", self.id));
-            return Err(Unfinished { error: error.detail(format!("{open} open")), run: self });
+            return Err(Unfinished { error: error.detail(open), run: self });
         }
         match self.end(None, &summary) {
             Ok(()) => Ok(summary),
@@ -269,7 +323,8 @@ impl Run {
 
     fn end_as(mut self, status: Status, reason: &str) -> Result<RunSummary, Error> {
         self.declared("ending")?;
-        let summary = self.summary_as(status, self.counts());
+        let mut summary = self.summary_as(status, self.counts());
+        summary.others = self.recorder.left_by_others(self.id);
         let reason = crate::model::scrub::scrub_error_text(reason);
         self.end(Some(&reason), &summary)?;
         Ok(summary)
@@ -297,10 +352,14 @@ impl Run {
         header.attempt = self.attempt;
         header.duration_ns = header.mono_ns.saturating_sub(self.started_ns);
         let mut body = BodyWriter::new();
-        let (tally, findings) = match recorder.0.ledger.lock().book(self.id) {
+        let (tally, mut findings) = match recorder.0.ledger.lock().book(self.id) {
             Some(book) => (Some(book.tally()), book.findings(status)),
             None => (None, Vec::new()),
         };
+        if status != Status::Interrupted {
+            let left = summary.others.iter().flat_map(|left| &left.open);
+            findings.extend(left.take(NAMED).map(|id| format!("S9 {id:#}")));
+        }
         body.maybe(Key::Reason, reason).value(Key::Counts, &counts_value(&summary.total(), tally));
         if !findings.is_empty() {
             body.value(Key::Findings, &Value::Array(findings.into_iter().map(Value::Text).collect()));

@@ -1,17 +1,25 @@
-//! Numbers of sites in a stream. A `SITE` record gives each site its number before the first record that names it.
+//! Numbers of sites in a stream. A `SITE` record gives each site its number before the first record that names it. What is
+//! entered by name alone has a number too, in memory: summaries and shutdown reports call it by that name.
 
 use super::Recorder;
 use crate::error::Error;
 use crate::journal::Purpose;
+use crate::ledger::{Counts, MOST_NAMES};
 use crate::model::{BodyWriter, Key, Kind};
 use crate::site::Site;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Sites that this stream has numbered, from 1.
+/// Set in the number of a name, which is in no record.
+const NAMED: u32 = 1 << 31;
+
+/// Sites that this stream has numbered, from 1, and names without a site.
 #[derive(Default)]
 pub(crate) struct Sites {
     numbers: HashMap<usize, u32>,
     names: Vec<String>,
+    named: HashMap<Arc<str>, u32>,
+    by_hand: Vec<Arc<str>>,
 }
 
 impl Sites {
@@ -21,10 +29,25 @@ impl Sites {
 
     /// The node name behind a number.
     pub(crate) fn name(&self, number: u32) -> String {
-        match number.checked_sub(1).and_then(|at| self.names.get(at as usize)) {
-            Some(name) => name.clone(),
-            None => "(by hand)".to_owned(),
+        let name = match number & NAMED {
+            0 => number.checked_sub(1).and_then(|at| Some(self.names.get(at as usize)?.as_str())),
+            _ => self.by_hand.get((number ^ NAMED) as usize).map(|name| &**name),
+        };
+        name.unwrap_or("(by hand)").to_owned()
+    }
+
+    /// The number of a name; 0 once there are so many that they can be no names of nodes.
+    fn number_of(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.named.get(name) {
+            return *number;
         }
+        if name.is_empty() || self.by_hand.len() == MOST_NAMES {
+            return 0;
+        }
+        let (number, name): (u32, Arc<str>) = (NAMED | self.by_hand.len() as u32, name.into());
+        self.by_hand.push(name.clone());
+        self.named.insert(name, number);
+        number
     }
 }
 
@@ -32,6 +55,20 @@ impl Recorder {
     /// The node name behind a site number.
     pub(crate) fn site_name(&self, number: u32) -> String {
         self.0.sites.lock().name(number)
+    }
+
+    /// What the ledger counts an entry under: its site's number, or that of its name where it has no site.
+    pub(super) fn counted_as(&self, site: u32, name: Option<&str>) -> u32 {
+        match (site, name) {
+            (0, Some(name)) => self.0.sites.lock().number_of(name),
+            (site, _) => site,
+        }
+    }
+
+    /// What the ledger counts a run's earlier entries under, from the names of their nodes.
+    pub(crate) fn counted_again(&self, counts: &[(String, Counts)]) -> Vec<(u32, Counts)> {
+        let mut sites = self.0.sites.lock();
+        counts.iter().map(|(name, counts)| (sites.number_of(name), *counts)).collect()
     }
 
     /// The number of a site in this stream; writes its `SITE` record when it is met for the first time.

@@ -87,6 +87,35 @@ fn j1_j6_l37_a_killed_run_keeps_every_row_that_was_reported_and_the_next_start_g
     assert_eq!(lab.column("SELECT count(*) FROM runs"), ["2"]);
 }
 
+/// The table of a summary, without its total: what stands in its first columns, as `node|entries|completed|failed`.
+fn summary(text: &str) -> Vec<String> {
+    let rows = text.lines().skip_while(|line| !line.trim_start().starts_with("node ")).skip(1);
+    let rows = rows.take_while(|line| !line.trim_start().starts_with("total "));
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (name, counts) = words.split_at(words.len() - 4);
+        format!("{}|{}", name.join(" "), counts[..3].join("|"))
+    };
+    let mut rows: Vec<String> = rows.map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn j6_the_summary_of_a_resumed_run_names_each_node_and_counts_what_the_trail_holds() {
+    let lab = Lab::new();
+    assert_eq!(lab.run(300, &["--kill-after", "200"]).status.signal(), Some(9));
+    let next = lab.run(300, &[]);
+    assert!(next.ok, "{}", next.text);
+    let held = lab.column(
+        "SELECT node_id || '|' || count(*) || '|' || sum(status = 'COMPLETED') || '|' || sum(status = 'FAILED')
+         FROM node_states WHERE status <> 'ABANDONED' GROUP BY node_id ORDER BY 1",
+    );
+    let told = summary(&next.text);
+    assert!(told.iter().any(|row| row.starts_with("clean|")) && told.len() > 8, "{}", next.text);
+    assert_eq!(told, held, "{}", next.text);
+}
+
 #[test]
 fn a_command_line_that_cannot_be_is_told_with_exit_code_2_and_begins_nothing() {
     let lab = Lab::new();

@@ -17,6 +17,7 @@ mod resume_batches;
 mod resume_order;
 mod resume_refused;
 mod resume_sinks;
+mod resume_summary;
 mod retention;
 mod trail;
 mod whole;

@@ -7,7 +7,7 @@ use crate::model::digest::{Digest, Scope, Slot, digest_bytes};
 use crate::model::graph::NodeKind;
 use crate::model::lifecycle::Entity;
 use crate::model::record::flag;
-use crate::model::{Exit, Id, Key, Kind, Outcome, Record, Status, StreamId};
+use crate::model::{Id, Key, Kind, Outcome, Record, Status, StreamId};
 
 /// The ids of a list.
 fn ids(record: &Record, key: Key) -> Vec<Id> {
@@ -79,7 +79,8 @@ impl Past {
             Kind::Routed => self.routed(record),
             Kind::StateOpened => self.opened(place, record),
             Kind::StateClosed => self.closed(record),
-            Kind::ActionClosed => self.count(record),
+            Kind::ActionPending => self.by_node.opened(place, record),
+            Kind::ActionClosed => self.by_node.closed(record),
             Kind::Note => self.noted(record),
             Kind::BatchDrafted => self.drafted(place, record),
             Kind::BatchMember => self.joined(header.subject, body.id(Key::Token)),
@@ -113,7 +114,6 @@ impl Past {
             | Kind::OperationOpened
             | Kind::OperationClosed
             | Kind::Decision
-            | Kind::ActionPending
             | Kind::ActionBlocked
             | Kind::LateCompletion
             | Kind::ContractDeclared
@@ -246,6 +246,7 @@ impl Past {
     }
 
     fn opened(&mut self, place: Id, record: &Record) {
+        self.by_node.opened(place, record);
         let Some(token) = record.body.id(Key::Token) else { return };
         let node = self.node(record.body.text(Key::Node).unwrap_or_default());
         self.book.visited(token, node);
@@ -263,23 +264,9 @@ impl Past {
         };
     }
 
-    /// What became of an entry or of an action's attempt; what was lost with its process counts as nothing.
-    fn count(&mut self, record: &Record) {
-        if record.header.status == Status::Abandoned {
-            return;
-        }
-        self.counts.opened += 1;
-        match record.header.exit {
-            Exit::Returned | Exit::None => self.counts.completed += 1,
-            Exit::Errored => self.counts.errored += 1,
-            Exit::Panicked => self.counts.panicked += 1,
-            Exit::Cancelled | Exit::Lost => self.counts.cancelled += 1,
-        }
-    }
-
     fn closed(&mut self, record: &Record) {
         let status = record.header.status;
-        self.count(record);
+        self.by_node.closed(record);
         let Some(visit) = self.states.remove(&record.header.subject) else { return };
         let Some(standing) = self.live.get_mut(&visit.token).filter(|_| status != Status::Abandoned) else { return };
         if status == Status::Completed && !standing.completed.contains(&visit.node) {

@@ -5,16 +5,18 @@
 //! records of process 0 ─take→ … ─process_ended→ records of process 1 ─take→ … ─finish→ Past ─→ Book, tokens, batches, writes
 //! ```
 
+mod by_node;
 mod fold;
 mod gathered;
 mod sinks;
 
 pub use sinks::{Owed, Stage, WritePast};
 
-use super::{Book, Counts, Course, OpenRow, Origin, RowAgain, Rows, SeqHasher};
+use super::{Book, Course, OpenRow, Origin, RowAgain, Rows, SeqHasher};
 use crate::model::digest::{Digest, Slot};
 use crate::model::graph::NodeKind;
 use crate::model::{Id, Status};
+use by_node::ByNode;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::BuildHasherDefault;
 
@@ -110,7 +112,7 @@ pub struct Past {
     /// The graph with which it was sealed.
     pub graph: Option<Digest>,
     /// Entries that have ended, those aside whose process was lost.
-    pub counts: Counts,
+    pub by_node: ByNode,
     /// The records with which the run's processes began, in order.
     began: Vec<Id>,
     nodes: Vec<(String, Option<NodeKind>)>,
@@ -142,7 +144,7 @@ impl Past {
             attempt: 0,
             uncontracted: false,
             graph: None,
-            counts: Counts::default(),
+            by_node: ByNode::default(),
             began: Vec::new(),
             nodes: Vec::new(),
             book: Book::default(),
@@ -173,6 +175,7 @@ impl Past {
     /// All records are taken.
     pub fn finish(&mut self) {
         self.process_ended();
+        self.by_node.finish();
         self.rows.finish();
         self.gather();
         let live = &self.live;
