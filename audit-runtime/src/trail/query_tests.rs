@@ -3,7 +3,8 @@
 use super::*;
 use crate::error::Code;
 use crate::index::tests::{Script, dead_and_recovered, trail};
-use crate::model::{Id, Kind, RunId, Status};
+use crate::model::record::HEADER;
+use crate::model::{Header, Id, Kind, RunId, Status};
 
 #[test]
 fn q3_an_abandoned_state_has_no_result_and_says_who_saw_it_and_when() {
@@ -250,6 +251,39 @@ fn tail_tells_each_record_once_and_the_last_of_a_kind() {
     assert!(line.starts_with(r#"{"event_type":"STATE_CLOSED","id":""#) && !line.contains('\n'), "{line}");
     let trail = Trail::open(layout.root()).unwrap();
     assert_eq!(trail.recent(1, Some(Kind::StateOpened)).unwrap()[0].id, id);
+}
+
+/// A clock that is set back in the middle of a stream: its records are told in their sequence all the same.
+#[test]
+fn tail_tells_a_stream_in_its_sequence_whatever_the_wall_clock_says() {
+    const BACK: i64 = 3_600_000_000_000;
+    let (_dir, layout) = trail();
+    let (mut steady, mut set_back) = (Script::new(4), Script::new(7));
+    for script in [&mut steady, &mut set_back] {
+        script.site(1, "work");
+        for _ in 0..4 {
+            script.open(RunId::NONE, Id::NONE);
+        }
+    }
+    for record in &mut set_back.records[3..] {
+        let mut header = Header::decode(record).unwrap();
+        header.wall_ns -= BACK;
+        record[..HEADER].copy_from_slice(&header.encode());
+    }
+    for script in [&steady, &set_back] {
+        script.write(&layout, script.records.len());
+    }
+    let told = Tail::open(layout.root()).unwrap().poll(&[], 100).unwrap();
+    for script in [&steady, &set_back] {
+        let seqs: Vec<u64> =
+            told.iter().filter(|told| told.id.stream == script.stream).map(|told| told.id.seq).collect();
+        assert_eq!(seqs, (0..script.records.len() as u64).collect::<Vec<_>>());
+    }
+    // The control: by the clock alone the last three would have been told first.
+    let clock: Vec<i64> = told.iter().map(|told| told.wall_ns).collect();
+    assert!(!clock.is_sorted(), "{clock:?}");
+    // And between streams the clock counts: neither is told whole before the other.
+    assert_ne!(told[0].id.stream, told[1].id.stream);
 }
 
 #[test]

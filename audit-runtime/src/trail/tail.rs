@@ -54,13 +54,19 @@ impl Tail {
     /// # Errors
     /// What the journal's files say.
     pub fn poll(&mut self, kinds: &[Kind], keep: usize) -> Result<Vec<Told>, Error> {
-        let mut news: Vec<Told> = Vec::new();
+        let mut news: Vec<(i64, Told)> = Vec::new();
         for stream in self.layout.streams()? {
-            news.extend(self.poll_stream(stream, kinds, keep)?);
+            // A clock that was set back, or a thread that read it earlier and wrote later, does not move a record before
+            // one of its own stream that it follows.
+            let mut latest = i64::MIN;
+            for told in self.poll_stream(stream, kinds, keep)? {
+                latest = latest.max(told.wall_ns);
+                news.push((latest, told));
+            }
         }
-        news.sort_by_key(|told| told.wall_ns);
+        news.sort_by_key(|(at, _)| *at);
         let surplus = news.len().saturating_sub(keep);
-        Ok(news.split_off(surplus))
+        Ok(news.split_off(surplus).into_iter().map(|(_, told)| told).collect())
     }
 
     /// As [`poll`](Self::poll), for one stream.

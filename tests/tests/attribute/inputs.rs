@@ -254,7 +254,7 @@ fn g2_error_texts_are_scrubbed_cut_or_replaced_by_the_type() {
 #[audited(digest(order), record(nth = nth), attempt = nth)]
 fn made_ahead(order: Order, nth: u32) -> Pin<Box<dyn Future<Output = Told> + Send>> {
     Box::pin(async move {
-        drop(order);
+        let Order { .. } = order;
         act(How::Ok).map(|value| value + nth)
     })
 }
