@@ -24,7 +24,7 @@ fn openings(seen: &[Seen], story: &Story) -> Vec<String> {
     let entered = seen.iter().filter(|seen| seen.hit.phase == Phase::Entered);
     let bare = entered.filter(|seen| {
         let own = story.entries.get(&seen.hit.state);
-        !own.is_some_and(|entry| entry.site == site_name(seen.hit.site))
+        own.is_none_or(|entry| entry.site != site_name(seen.hit.site))
     });
     let degrades = |seen: &&Seen| matches!(seen.hit.site.options.on_failure, OnFailure::Degrade);
     let (allowed, wrong): (Vec<&Seen>, Vec<&Seen>) = bare.partition(degrades);

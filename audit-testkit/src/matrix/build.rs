@@ -289,7 +289,8 @@ impl Matrix {
                 reached.join(", ")
             );
         }
-        for phase in self.phases.iter().flatten().filter(|phase| !recorded.reaches(**phase, |site| self.wants(site))) {
+        let never = |phase: &&Phase| !recorded.reaches(**phase, |site| self.wants(site));
+        if let Some(phase) = self.phases.iter().flatten().find(never) {
             panic!(
                 "{}: the scenario never comes to `{}` at the sites that are asked for: nothing would be tested there",
                 self.title(),
