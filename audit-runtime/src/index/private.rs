@@ -87,6 +87,7 @@ impl Index {
         let path = dir.path.join("index.sqlite");
         let copied = copy && copy_consistently(&layout.index(), &path);
         let mut work = Projection::new(Store::scratch(&path)?);
+        work.as_of_now = true;
         let done = work.catch_up(layout, u64::MAX, seen)?;
         work.store.finish()?;
         let access = if copied { Access::Copied } else { Access::Projected };

@@ -15,7 +15,7 @@ use super::source::{Counted, Source};
 use super::store::{Failure, Sql, Store};
 use crate::error::{Code, Error};
 use crate::journal::frame::SEGMENT_HEADER;
-use crate::journal::owner::Lock;
+use crate::journal::owner::{self, Lock};
 use crate::journal::{Layout, Reader};
 use crate::model::{Kind, StreamId};
 
@@ -158,6 +158,9 @@ pub(super) struct Projection {
     names: Names,
     /// Where settlements end streams that were read beyond them.
     limits: HashMap<StreamId, (u32, u64)>,
+    /// A question wants what stands there when it is asked: a process that writes faster than this reads would otherwise keep
+    /// it waiting for as long as it lives.
+    pub(super) as_of_now: bool,
 }
 
 /// Where the projector stands in a stream.
@@ -170,7 +173,7 @@ struct Standing {
 
 impl Projection {
     pub(super) fn new(store: Store) -> Projection {
-        Projection { store, names: Names::default(), limits: HashMap::new() }
+        Projection { store, names: Names::default(), limits: HashMap::new(), as_of_now: false }
     }
 
     /// Drops what was remembered of a transaction that did not commit.
@@ -246,16 +249,19 @@ impl Projection {
         if standing.as_ref().is_some_and(|s| s.done || !has_more(layout, stream, s)) {
             return Ok((0, false));
         }
+        let bounded = self.as_of_now && owner::is_alive(layout, stream);
+        let budget = if bounded { budget.min(ahead(layout, stream, standing.as_ref())?) } else { budget };
         let mut source: Option<Source> = None;
         let mut taken = 0;
-        loop {
+        while taken < budget {
             let (records, more) = self.batch(layout, stream, standing.as_ref(), &mut source, budget - taken)?;
             taken += records;
             seen(taken);
-            if !more || taken >= budget {
-                return Ok((taken, more));
+            if !more {
+                return Ok((taken, false));
             }
         }
+        Ok((taken, !bounded))
     }
 
     /// One transaction. The source is opened by the first one and goes on in the next: a segment is read once.
@@ -306,6 +312,18 @@ impl Projection {
     }
 }
 
+/// How many records stand behind the place that the projector has reached. Frames are passed over much faster than they are
+/// projected, and not beyond the segments that are there now.
+fn ahead(layout: &Layout, stream: StreamId, at: Option<&Standing>) -> Result<u64, Error> {
+    let last = layout.segments(stream).unwrap_or_default().last().copied().unwrap_or_default();
+    let mut reader = reader_at(layout, stream, at)?;
+    let mut records = 0;
+    while reader.next()?.is_some_and(|frame| frame.segment <= last) {
+        records += 1;
+    }
+    Ok(records)
+}
+
 /// The journal from where the projector stopped, up to where a settlement ends it.
 fn source_at(
     layout: &Layout,
@@ -313,15 +331,19 @@ fn source_at(
     at: Option<&Standing>,
     limit: Option<(u32, u64)>,
 ) -> Result<Source, Error> {
-    let (segment, offset, seq) = match at {
-        Some(at) if at.offset > 0 => (at.segment, at.offset, at.seq),
-        _ => (0, SEGMENT_HEADER as u64, 0),
-    };
-    let mut reader = Reader::from(layout, stream, segment, offset, seq)?.following();
+    let mut reader = reader_at(layout, stream, at)?;
     if let Some((segment, offset)) = limit {
         reader.limit(segment, offset);
     }
     Ok(Source::new(reader))
+}
+
+fn reader_at(layout: &Layout, stream: StreamId, at: Option<&Standing>) -> Result<Reader, Error> {
+    let (segment, offset, seq) = match at {
+        Some(at) if at.offset > 0 => (at.segment, at.offset, at.seq),
+        _ => (0, SEGMENT_HEADER as u64, 0),
+    };
+    Ok(Reader::from(layout, stream, segment, offset, seq)?.following())
 }
 
 /// What sort of unreadable: something of a later version is no fault, anything else is.

@@ -149,3 +149,27 @@ fn q6_t10_an_index_that_hides_a_row_is_caught_by_the_scan() {
     fs::write(&file, bytes).expect("an index");
     assert_ne!(dump(dir.path(), &[]), dump(dir.path(), &["--scan"]));
 }
+
+#[test]
+fn a_question_is_answered_while_a_process_writes_on_and_on() {
+    /// More than the projector takes at once, and so often that nobody would catch up.
+    const ENTRIES: u64 = 9_000;
+    const OFTEN: u32 = 8;
+    let dir = tempfile::tempdir().expect("a directory");
+    let recorder = recorder(dir.path());
+    let write = || recorder.scope(|| (0..ENTRIES).for_each(|_| drop(parse(1))));
+    write();
+    let mut seen = 0;
+    let trail = audit_runtime::trail::Trail::open_with(dir.path(), &mut |_| {
+        seen += 1;
+        if seen < OFTEN {
+            write();
+        }
+    });
+    let entries: u64 =
+        trail.and_then(|trail| trail.nodes(None)).expect("an answer").iter().map(|n| n.counts.entries).sum();
+    assert!(seen < OFTEN, "the question went on for as long as the process wrote");
+    assert_eq!(entries, ENTRIES, "what stood there when it was asked");
+    recorder.close().expect("the stream closes");
+    assert_eq!(audited(dir.path(), &["verify"]).code, 0);
+}
