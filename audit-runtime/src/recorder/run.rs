@@ -37,8 +37,13 @@ pub struct Run {
     ended: bool,
     seat: Option<Lock>,
     on_end: Option<Box<dyn FnOnce() + Send + Sync>>,
-    /// Counts entries of the process that found no recorder, and what the count was when the run began.
-    unrecorded: Option<(fn() -> u64, u64)>,
+    unrecorded: Option<Box<Unrecorded>>,
+}
+
+/// Entries of the process that found no recorder: how many there are, and how many there were when the run began.
+struct Unrecorded {
+    so_far: fn() -> u64,
+    before: u64,
 }
 
 impl fmt::Debug for Run {
@@ -223,7 +228,7 @@ impl Run {
 
     /// Says how many entries of the process have found no recorder so far.
     pub(crate) fn count_unrecorded(&mut self, so_far: fn() -> u64) {
-        self.unrecorded = Some((so_far, so_far()));
+        self.unrecorded = Some(Box::new(Unrecorded { so_far, before: so_far() }));
     }
 
     /// What the run has come to so far.
@@ -251,7 +256,7 @@ impl Run {
     fn summary_as(&self, status: Status, nodes: Vec<SiteCounts>) -> RunSummary {
         let now = self.recorder.clock().mono_ns();
         let duration = Duration::from_nanos(now.saturating_sub(self.started_ns));
-        let unrecorded = self.unrecorded.map_or(0, |(so_far, before)| so_far().wrapping_sub(before));
+        let unrecorded = self.unrecorded.as_ref().map_or(0, |count| (count.so_far)().wrapping_sub(count.before));
         RunSummary {
             run: self.id,
             name: self.name.to_string(),
