@@ -66,16 +66,18 @@ fn looked_at(trail: &Path) -> Result<(Journey, Marks), String> {
 /// Kills the pipeline at each of these, one process after the other, and lets a last one end it.
 fn killed_at(victim: &Victim, kills: &[u64], (whole, wrote): (&Journey, &Files)) -> Result<Marks, String> {
     let (_dir, trail) = fast_place();
+    // A process that is killed behind the end of its run has left nothing to go on with.
+    let has_ended = || journey::read(&trail).is_ok_and(|(journey, _)| journey.end.0 == whole.end.0);
     for at in kills {
         let ended = pipeline(victim, &trail, *at);
-        if finished(&ended) {
+        if finished(&ended) || has_ended() {
             break;
         }
         if ended.status.code().is_some() {
             return Err(format!("not killed but ended: {:?} {}", ended.status, ended.said));
         }
     }
-    if !journey::read(&trail).is_ok_and(|(journey, _)| journey.end.0 == whole.end.0) {
+    if !has_ended() {
         let ended = pipeline(victim, &trail, 0);
         if !finished(&ended) {
             return Err(format!("the last process: {:?} {}", ended.status, ended.said));
