@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 ///
 /// ```ignore
 /// #[audited(node = "charge", digest(amount), effect = external)]
-/// fn charge(card: &str, amount: u64) -> Result<Receipt, PaymentError> { … }
+/// fn charge(card: &str, amount: u64) -> Result<Receipt, PaymentError> { send(card, amount) }
 /// ```
 ///
 /// On an `impl` block, a trait or a module it covers every function in it. A function that returns `Result<_, E>` needs
