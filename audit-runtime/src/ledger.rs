@@ -89,6 +89,16 @@ impl Counts {
         self.opened.saturating_sub(self.completed + self.failed())
     }
 
+    /// An entry has ended so.
+    pub fn ended(&mut self, exit: Exit) {
+        match exit {
+            Exit::Returned | Exit::None => self.completed += 1,
+            Exit::Errored => self.errored += 1,
+            Exit::Panicked => self.panicked += 1,
+            Exit::Cancelled | Exit::Lost => self.cancelled += 1,
+        }
+    }
+
     /// Adds another count to this one.
     pub fn add(&mut self, other: &Counts) {
         self.opened += other.opened;
@@ -161,12 +171,7 @@ impl Ledger {
     pub fn closed(&mut self, seq: u64, exit: Exit) {
         let Some(entry) = self.open.remove(&seq) else { return };
         let counts = self.counts.entry((entry.run, entry.site)).or_default();
-        match exit {
-            Exit::Returned | Exit::None => counts.completed += 1,
-            Exit::Errored => counts.errored += 1,
-            Exit::Panicked => counts.panicked += 1,
-            Exit::Cancelled | Exit::Lost => counts.cancelled += 1,
-        }
+        counts.ended(exit);
     }
 
     /// An opening that was refused after it had been counted.

@@ -3,7 +3,7 @@
 
 use super::Ids;
 use crate::ledger::{Counts, MOST_NAMES};
-use crate::model::{Exit, Id, Key, Record, Status, StreamId};
+use crate::model::{Id, Key, Record, Status, StreamId};
 use std::collections::HashMap;
 
 /// Counts by the name of the node.
@@ -50,12 +50,7 @@ impl ByNode {
         };
         let counts = &mut self.counts[at];
         counts.opened += 1;
-        match header.exit {
-            Exit::Returned | Exit::None => counts.completed += 1,
-            Exit::Errored => counts.errored += 1,
-            Exit::Panicked => counts.panicked += 1,
-            Exit::Cancelled | Exit::Lost => counts.cancelled += 1,
-        }
+        counts.ended(header.exit);
     }
 
     /// Nothing more is read.
