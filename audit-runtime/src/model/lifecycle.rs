@@ -19,6 +19,7 @@
 //! action       new → BLOCKED;  new → PENDING → SUCCESS / FAILED;  PENDING ─recovery→ ABANDONED
 //! ```
 
+use super::kind::Kind;
 use super::status::Status;
 
 /// What has a status.
@@ -46,6 +47,28 @@ pub enum Entity {
     SinkWrite,
     /// One attempt of a sink write.
     SinkAttempt,
+}
+
+/// Which entity an opening record begins, and the kind that closes it.
+const OPENINGS: &[(Kind, Kind, Entity)] = &[
+    (Kind::StateOpened, Kind::StateClosed, Entity::NodeState),
+    (Kind::RunStarted, Kind::RunEnded, Entity::Run),
+    (Kind::ActionPending, Kind::ActionClosed, Entity::Action),
+    (Kind::CallOpened, Kind::CallClosed, Entity::Call),
+    (Kind::OperationOpened, Kind::OperationClosed, Entity::Operation),
+    (Kind::BatchDrafted, Kind::BatchClosed, Entity::Batch),
+];
+
+/// What a record of this kind opens: its kind, the kind that closes it, and the entity.
+#[must_use]
+pub fn opening(kind: Kind) -> Option<&'static (Kind, Kind, Entity)> {
+    OPENINGS.iter().find(|(open, ..)| *open == kind)
+}
+
+/// Whether a record of this kind closes what another has opened.
+#[must_use]
+pub fn closes(kind: Kind) -> bool {
+    OPENINGS.iter().any(|(_, close, _)| *close == kind)
 }
 
 /// Who asks for the arrow. ABANDONED belongs to recovery alone.

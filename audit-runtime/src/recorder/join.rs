@@ -9,6 +9,7 @@
 use super::{Recorder, RunHandle};
 use crate::error::{Code, Error};
 use crate::journal::{Reader, owner};
+use crate::model::lifecycle::{self, Entity};
 use crate::model::{BodyWriter, Durability, Header, Id, Key, Kind, RunId, StreamId};
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -16,10 +17,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-/// Kinds that open what a run's end waits for.
-const OPENING: [Kind; 4] = [Kind::StateOpened, Kind::ActionPending, Kind::CallOpened, Kind::OperationOpened];
-/// Kinds that close it.
-const CLOSING: [Kind; 4] = [Kind::StateClosed, Kind::ActionClosed, Kind::CallClosed, Kind::OperationClosed];
+/// Whether a record of this kind opens what a run's end waits for. A batch may outlive its process.
+fn is_waited_for(kind: Kind) -> bool {
+    lifecycle::opening(kind).is_some_and(|(.., entity)| !matches!(entity, Entity::Run | Entity::Batch))
+}
 
 /// What another process that takes part in a run has open in it, as its stream tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,9 +122,9 @@ impl Recorder {
             let mut reader = Reader::open(layout, stream)?.following();
             while let Some(frame) = reader.next()? {
                 let Ok(header) = Header::decode(frame.bytes) else { continue };
-                if header.run == run && OPENING.contains(&header.kind) {
+                if header.run == run && is_waited_for(header.kind) {
                     open.insert(Id::new(stream, frame.seq));
-                } else if CLOSING.contains(&header.kind) {
+                } else if lifecycle::closes(header.kind) {
                     open.remove(&header.subject);
                 }
             }

@@ -24,24 +24,6 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Which entity an opening record begins, and the kind that closes it.
-const OPENINGS: &[(Kind, Kind, Entity)] = &[
-    (Kind::StateOpened, Kind::StateClosed, Entity::NodeState),
-    (Kind::RunStarted, Kind::RunEnded, Entity::Run),
-    (Kind::ActionPending, Kind::ActionClosed, Entity::Action),
-    (Kind::CallOpened, Kind::CallClosed, Entity::Call),
-    (Kind::OperationOpened, Kind::OperationClosed, Entity::Operation),
-    (Kind::BatchDrafted, Kind::BatchClosed, Entity::Batch),
-];
-
-fn opening(kind: Kind) -> Option<&'static (Kind, Kind, Entity)> {
-    OPENINGS.iter().find(|(open, ..)| *open == kind)
-}
-
-fn closing(kind: Kind) -> bool {
-    OPENINGS.iter().any(|(_, close, _)| *close == kind)
-}
-
 /// What a stream holds, as far as recovery cares.
 #[derive(Default)]
 struct Scan {
@@ -213,7 +195,7 @@ impl Scan {
         }
         self.closed = header.kind == Kind::StreamClosed;
         let subject = header.subject;
-        if opening(header.kind).is_some() {
+        if lifecycle::opening(header.kind).is_some() {
             self.open.insert(header.seq, *header);
         } else if header.kind == Kind::RunResumed || (header.kind == Kind::BatchExecuting && subject.stream != stream) {
             self.adopted.insert(subject, *header);
@@ -221,9 +203,15 @@ impl Scan {
             if let Some(open) = self.open.get_mut(&subject.seq) {
                 open.status = header.status;
             }
-        } else if closing(header.kind) && header.flags & flag::GROUPED == 0 && self.adopted.remove(&subject).is_some() {
+        } else if lifecycle::closes(header.kind)
+            && header.flags & flag::GROUPED == 0
+            && self.adopted.remove(&subject).is_some()
+        {
             // A run may come back to the process that began it: its first end is in `open`.
-        } else if closing(header.kind) && subject.stream == stream && !seeded::is("recovery_forgets_terminals") {
+        } else if lifecycle::closes(header.kind)
+            && subject.stream == stream
+            && !seeded::is("recovery_forgets_terminals")
+        {
             self.open.remove(&subject.seq);
         }
     }
@@ -232,7 +220,7 @@ impl Scan {
     /// it is closed.
     fn left_open(&self, stream: StreamId) -> Vec<(Id, &Header, Kind, Entity)> {
         let own = self.open.values().filter_map(|header| {
-            let (_, close, entity) = opening(header.kind)?;
+            let (_, close, entity) = lifecycle::opening(header.kind)?;
             Some((Id::new(stream, header.seq), header, *close, *entity))
         });
         let adopted = self.adopted.iter().map(|(id, header)| match header.kind {
